@@ -1,0 +1,162 @@
+"""A real Kafka broker without Docker: one node, KRaft, on the loopback address."""
+
+import socket
+import struct
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from dev.engine_errors import EngineError
+from dev.engine_process import EngineProcess, run_to_end
+from dev.kafka_jars import JARS, install_jars, java
+from dev.ports import LOOPBACK, free_port, is_free, require_free
+
+_MEMORY = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
+_RECORD_LIMIT = 5 * 1024 * 1024  # bytes: topics allow up to 4 MiB, and a batch has a frame
+
+# A broker that was killed is let in again only when the session of its former life is over.
+_SESSION_MILLISECONDS = 3_000
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+log.dirs={log_dir}
+broker.session.timeout.ms={session_milliseconds}
+broker.heartbeat.interval.ms={heartbeat_milliseconds}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+message.max.bytes={record_limit}
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+"""
+
+_LOGGING = """\
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{ISO8601} %-5p %c{1}: %m%n
+rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+"""
+
+# Metadata, version 1, about no topic.  Its answer lists the brokers that take requests.
+_METADATA_REQUEST = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
+_ANSWER_SECONDS = 2.0
+
+
+class KafkaBroker:
+    """A broker that keeps its topics in `data_dir`, over stops, kills and changes of port."""
+
+    def __init__(self, data_dir: Path, port: int, jars: Path = JARS, *, bound: bool = True) -> None:
+        self.process = EngineProcess("kafka", data_dir, bound=bound)
+        self.port = port
+        self.bootstrap = f"{LOOPBACK}:{port}"
+        self._data_dir = data_dir.resolve()
+        self._jars = jars.resolve()
+        self._properties = self._data_dir / "server.properties"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while the broker runs."""
+        return self.process.pid
+
+    def start(self, deadline: float = 60.0) -> None:
+        """Start the broker and wait until it serves, at most `deadline` seconds."""
+        install_jars(self._jars)
+        require_free(self.port, "Kafka")
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._write_configuration()
+        if not (self._log_dir / "meta.properties").exists():
+            self._format()
+        self.process.launch(self._java("kafka.Kafka", str(self._properties)))
+        try:
+            self.wait_ready(deadline)
+        except EngineError:
+            self.kill()
+            raise
+
+    def wait_ready(self, deadline: float = 60.0) -> None:
+        """Wait until the broker answers and leads its partitions, at most `deadline` seconds."""
+        self.process.wait_until(self._serves, deadline)
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Shut down in order; after `timeout` seconds kill."""
+        self.process.stop(timeout)
+
+    def kill(self) -> None:
+        """SIGKILL: what a producer was told is written is still there after the next start."""
+        self.process.kill()
+
+    def suspend(self) -> None:
+        """SIGSTOP: the broker keeps its connections and answers nothing."""
+        self.process.suspend()
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.process.resume()
+
+    @property
+    def _log_dir(self) -> Path:
+        return self._data_dir / "topics"
+
+    def _write_configuration(self) -> None:
+        text = _PROPERTIES.format(
+            host=LOOPBACK,
+            port=self.port,
+            controller_port=self._controller_port(),
+            log_dir=self._log_dir,
+            session_milliseconds=_SESSION_MILLISECONDS,
+            heartbeat_milliseconds=_SESSION_MILLISECONDS // 6,
+            record_limit=_RECORD_LIMIT,
+        )
+        self._properties.write_text(text)
+        (self._data_dir / "log4j2.properties").write_text(_LOGGING)
+
+    def _controller_port(self) -> int:
+        """Return the controller's port of last time, or another where that one is taken now."""
+        remembered = self._data_dir / "controller.port"
+        if remembered.exists() and is_free(port := int(remembered.read_text())):
+            return port
+        port = free_port()
+        remembered.write_text(str(port))
+        return port
+
+    def _format(self) -> None:
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java(
+            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)
+        )
+        answer = run_to_end(command)
+        if answer.returncode != 0:
+            raise EngineError(f"Kafka could not format {self._log_dir}:\n{answer.stdout[-2000:]}")
+
+    def _java(self, *arguments: str) -> list[str]:
+        return [
+            java(),
+            *_MEMORY,
+            "-XX:-UsePerfData",
+            f"-Dlog4j2.configurationFile={self._data_dir / 'log4j2.properties'}",
+            # Java expands the star, not a shell.
+            *("-cp", f"{self._jars}/*"),
+            *arguments,
+        ]
+
+    def _serves(self) -> bool:
+        try:
+            with socket.create_connection((LOOPBACK, self.port), _ANSWER_SECONDS) as connection:
+                connection.sendall(_METADATA_REQUEST)
+                with connection.makefile("rb") as answer:
+                    _, _, brokers = struct.unpack(">iii", answer.read(12))
+        except (OSError, struct.error):
+            return False
+        return bool(brokers)
