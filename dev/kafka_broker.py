@@ -7,9 +7,10 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from dev.engine_errors import EngineError
-from dev.engine_process import EngineProcess, run_to_end
+from dev.engine_process import EngineProcess
 from dev.kafka_jars import JARS, install_jars, java
-from dev.ports import LOOPBACK, free_port, is_free, require_free
+from dev.ports import LOOPBACK, free_port, is_free
+from dev.processes import run_to_end
 
 _MEMORY = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC")
 _RECORD_LIMIT = 5 * 1024 * 1024  # bytes: topics allow up to 4 MiB, and a batch has a frame
@@ -54,60 +55,45 @@ _METADATA_REQUEST = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
 _ANSWER_SECONDS = 2.0
 
 
-class KafkaBroker:
+class KafkaBroker(EngineProcess):
     """A broker that keeps its topics in `data_dir`, over stops, kills and changes of port."""
 
+    name = "kafka"
+
     def __init__(self, data_dir: Path, port: int, jars: Path = JARS, *, bound: bool = True) -> None:
-        self.process = EngineProcess("kafka", data_dir, bound=bound)
-        self.port = port
-        self.bootstrap = f"{LOOPBACK}:{port}"
-        self._data_dir = data_dir.resolve()
+        super().__init__(data_dir, port, bound=bound)
         self._jars = jars.resolve()
-        self._properties = self._data_dir / "server.properties"
+        self._properties = self.data_dir / "server.properties"
 
     @property
-    def pid(self) -> int | None:
-        """The process id while the broker runs."""
-        return self.process.pid
+    def bootstrap(self) -> str:
+        """The address for KAFKA_BOOTSTRAP_SERVERS."""
+        return f"{LOOPBACK}:{self.port}"
 
-    def start(self, deadline: float = 60.0) -> None:
-        """Start the broker and wait until it serves, at most `deadline` seconds."""
+    @property
+    def address(self) -> str:
+        return self.bootstrap
+
+    def _command(self) -> list[str]:
         install_jars(self._jars)
-        require_free(self.port, "Kafka")
-        self._data_dir.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
         if not (self._log_dir / "meta.properties").exists():
             self._format()
-        self.process.launch(self._java("kafka.Kafka", str(self._properties)))
+        return self._java("kafka.Kafka", str(self._properties))
+
+    def _serves(self) -> bool:
         try:
-            self.wait_ready(deadline)
-        except EngineError:
-            self.kill()
-            raise
-
-    def wait_ready(self, deadline: float = 60.0) -> None:
-        """Wait until the broker answers and leads its partitions, at most `deadline` seconds."""
-        self.process.wait_until(self._serves, deadline)
-
-    def stop(self, timeout: float = 30.0) -> None:
-        """Shut down in order; after `timeout` seconds kill."""
-        self.process.stop(timeout)
-
-    def kill(self) -> None:
-        """SIGKILL: what a producer was told is written is still there after the next start."""
-        self.process.kill()
-
-    def suspend(self) -> None:
-        """SIGSTOP: the broker keeps its connections and answers nothing."""
-        self.process.suspend()
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self.process.resume()
+            with socket.create_connection((LOOPBACK, self.port), _ANSWER_SECONDS) as connection:
+                connection.sendall(_METADATA_REQUEST)
+                with connection.makefile("rb") as answer:
+                    _, _, brokers = struct.unpack(">iii", answer.read(12))
+        except (OSError, struct.error):
+            return False
+        return bool(brokers)
 
     @property
     def _log_dir(self) -> Path:
-        return self._data_dir / "topics"
+        return self.data_dir / "topics"
 
     def _write_configuration(self) -> None:
         text = _PROPERTIES.format(
@@ -120,11 +106,11 @@ class KafkaBroker:
             record_limit=_RECORD_LIMIT,
         )
         self._properties.write_text(text)
-        (self._data_dir / "log4j2.properties").write_text(_LOGGING)
+        (self.data_dir / "log4j2.properties").write_text(_LOGGING)
 
     def _controller_port(self) -> int:
         """Return the controller's port of last time, or another where that one is taken now."""
-        remembered = self._data_dir / "controller.port"
+        remembered = self.data_dir / "controller.port"
         if remembered.exists() and is_free(port := int(remembered.read_text())):
             return port
         port = free_port()
@@ -145,18 +131,8 @@ class KafkaBroker:
             java(),
             *_MEMORY,
             "-XX:-UsePerfData",
-            f"-Dlog4j2.configurationFile={self._data_dir / 'log4j2.properties'}",
+            f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.properties'}",
             # Java expands the star, not a shell.
             *("-cp", f"{self._jars}/*"),
             *arguments,
         ]
-
-    def _serves(self) -> bool:
-        try:
-            with socket.create_connection((LOOPBACK, self.port), _ANSWER_SECONDS) as connection:
-                connection.sendall(_METADATA_REQUEST)
-                with connection.makefile("rb") as answer:
-                    _, _, brokers = struct.unpack(">iii", answer.read(12))
-        except (OSError, struct.error):
-            return False
-        return bool(brokers)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from dev.engine_errors import EngineError, JarsChangedError, MissingProgramError
-from dev.engine_process import run_to_end
+from dev.processes import run_to_end
 
 _HERE = Path(__file__).resolve().parent / "kafka"
 _JAVA_AT_LEAST = 17
