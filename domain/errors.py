@@ -1,0 +1,123 @@
+"""Errors this project raises on purpose.  Each keeps the values a log line needs.
+
+DeskstreamError
+├── RejectedRecordError     a record that no contract explains: it goes to dead letters
+├── UndecodableEventError   bytes on a topic of ours that today's code cannot read
+├── VersionGapError         a change event arrived before the one it follows
+├── LogMismatchError        a partition and its checkpoint disagree: records are missing
+├── FenceError              somebody else moved the checkpoint on
+├── LeaseLostError          the run is no longer ours
+├── TenantBusyError         a run of this tenant is on
+├── JobNotFoundError        no such run
+├── TicketNotFoundError     no such ticket, or not live
+├── TenantNotFoundError     no ticket of this tenant was ever seen
+├── HelpdeskError           the helpdesk gave no usable answer
+└── DependencyDownError     MongoDB or Kafka cannot be reached
+"""
+
+
+class DeskstreamError(Exception):
+    """The root of every error raised on purpose."""
+
+
+class RejectedRecordError(DeskstreamError):
+    """A record that no contract explains."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UndecodableEventError(DeskstreamError):
+    """Bytes on a topic of ours that today's code cannot read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class VersionGapError(DeskstreamError):
+    """A change event arrived before the one it follows."""
+
+    def __init__(self, key: str, expected: int, received: int) -> None:
+        super().__init__(f"ticket {key}: expected version {expected}, received {received}")
+        self.key = key
+        self.expected = expected
+        self.received = received
+
+
+class LogMismatchError(DeskstreamError):
+    """A partition does not hold the records that its checkpoint counts on."""
+
+    def __init__(self, topic: str, partition: int, reason: str) -> None:
+        super().__init__(f"{topic}[{partition}]: {reason}")
+        self.topic = topic
+        self.partition = partition
+        self.reason = reason
+
+
+class FenceError(DeskstreamError):
+    """Somebody else moved the checkpoint on: reload, and go on from there."""
+
+    def __init__(self, checkpoint: str) -> None:
+        super().__init__(f"checkpoint {checkpoint} was moved by another process")
+        self.checkpoint = checkpoint
+
+
+class LeaseLostError(DeskstreamError):
+    """The run is no longer ours: it was taken over, cancelled or ended."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"run {job_id} was taken over or has ended")
+        self.job_id = job_id
+
+
+class TenantBusyError(DeskstreamError):
+    """A run of this tenant is on."""
+
+    def __init__(self, tenant_id: str, job_id: str | None) -> None:
+        super().__init__(f"a run of {tenant_id} is on: job {job_id or 'unknown'}")
+        self.tenant_id = tenant_id
+        self.job_id = job_id
+
+
+class JobNotFoundError(DeskstreamError):
+    """No run has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no run has the id {job_id}")
+        self.job_id = job_id
+
+
+class TicketNotFoundError(DeskstreamError):
+    """The tenant has no such ticket, or it was deleted."""
+
+    def __init__(self, tenant_id: str, external_id: str) -> None:
+        super().__init__(f"tenant {tenant_id} has no live ticket {external_id}")
+        self.tenant_id = tenant_id
+        self.external_id = external_id
+
+
+class TenantNotFoundError(DeskstreamError):
+    """No ticket of this tenant was ever seen."""
+
+    def __init__(self, tenant_id: str) -> None:
+        super().__init__(f"no ticket of tenant {tenant_id} was ever seen")
+        self.tenant_id = tenant_id
+
+
+class HelpdeskError(DeskstreamError):
+    """The helpdesk gave no usable answer.  `retryable` tells whether asking again may help."""
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+
+
+class DependencyDownError(DeskstreamError):
+    """MongoDB or Kafka cannot be reached."""
+
+    def __init__(self, dependency: str) -> None:
+        super().__init__(f"{dependency} cannot be reached")
+        self.dependency = dependency

@@ -1,0 +1,132 @@
+"""Change events: facts about tickets as they stand on `tickets.changes`, for ever.
+
+The bytes are frozen: `tests/domain/test_events.py` holds golden ones.  A change of shape raises
+`schema_version` and gets an upcaster.
+"""
+
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from domain.errors import UndecodableEventError
+from domain.identity import ticket_key
+from domain.labels import Match, Sentiment, Urgency
+from domain.records import Cause, RunOutcome
+
+SCHEMA_VERSION: Final = 1
+
+ChangeType = Literal["created", "updated", "deleted", "restored"]
+
+
+class Classification(msgspec.Struct, frozen=True):
+    """Why the labels are what they are."""
+
+    matched: tuple[Match, ...]
+    ruleset_version: int
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """A ticket after a change.  `updated_at` is the source's, as of the last change."""
+
+    source: str | None
+    customer_id: str | None
+    subject: str
+    message: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+    urgency: Urgency
+    sentiment: Sentiment
+    requires_action: bool
+    classification: Classification
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One field's value before and after; instants are RFC 3339 text."""
+
+    field: str
+    old: str | bool | None
+    new: str | bool | None
+
+
+class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_field="kind"):
+    """One fact about one ticket.  `version` counts 1, 2, 3... within the ticket."""
+
+    id: str
+    type: ChangeType
+    schema_version: int
+    tenant_id: str
+    external_id: str
+    version: int
+    occurred_at: datetime
+    observed_at: datetime
+    cause: Cause
+    source: str
+    source_event_id: str
+    job_id: str | None
+    detected_by: str
+    changes: tuple[Change, ...]
+    ticket: Ticket
+
+    @property
+    def key(self) -> str:
+        """`tenant:external_id`."""
+        return ticket_key(self.tenant_id, self.external_id)
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What became of the records of a run."""
+
+    new_ingested: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    deleted: int = 0
+    restored: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Both together, counter by counter."""
+        sums = (getattr(self, name) + getattr(other, name) for name in self.__struct_fields__)
+        return Tally(*sums)
+
+    def plus(self, outcome: str) -> "Tally":
+        """One more of `outcome`."""
+        return msgspec.structs.replace(self, **{outcome: getattr(self, outcome) + 1})
+
+
+class RunMarker(msgspec.Struct, frozen=True, kw_only=True, tag="run.ended", tag_field="kind"):
+    """Every change of the run on this partition stands before this record."""
+
+    job_id: str
+    tenant_id: str
+    outcome: RunOutcome
+    partition: int
+    partitions: int
+    tally: Tally
+
+
+LogRecord: TypeAlias = ChangeEvent | RunMarker
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[LogRecord] = msgspec.json.Decoder(LogRecord)
+
+
+def encode(record: LogRecord) -> bytes:
+    """`record` as it stands on `tickets.changes`."""
+    return _ENCODER.encode(record)
+
+
+def decode(value: bytes | None) -> LogRecord:
+    """The record that `value` holds.
+
+    Raises:
+        UndecodableEventError: no version of the contract reads like this.
+    """
+    try:
+        return _DECODER.decode(value or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UndecodableEventError(str(error)) from error

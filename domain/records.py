@@ -1,0 +1,105 @@
+"""What travels between the stages: the classified record and the run marker."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from domain.errors import UndecodableEventError
+from domain.identity import ticket_key
+from domain.labels import Labels
+from domain.observations import SeenTicket
+
+Cause = Literal["crawl", "upstream", "reclassify", "replay", "redrive", "erase"]
+RunOutcome = Literal["SUCCESS", "PARTIAL_SUCCESS", "FAILED", "CANCELLED", "INTERRUPTED"]
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Where on `tickets.raw` a record stood.  A replay sends old records under a new `epoch`."""
+
+    epoch: int
+    partition: int
+    offset: int
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Who says it: the CloudEvents `source`, `id` and `time`, the cause and the run."""
+
+    source: str
+    event_id: str
+    time: datetime
+    cause: Cause
+    job_id: str | None = None
+
+
+class Observed(msgspec.Struct, frozen=True, tag="ticket.observed", tag_field="type"):
+    """A source showed a ticket."""
+
+    origin: Origin
+    provenance: Provenance
+    ticket: SeenTicket
+    labels: Labels
+
+    @property
+    def key(self) -> str:
+        """`tenant:external_id`."""
+        return self.ticket.key
+
+
+class Deleted(msgspec.Struct, frozen=True, tag="ticket.deleted", tag_field="type"):
+    """A source says that a ticket is gone."""
+
+    origin: Origin
+    provenance: Provenance
+    tenant_id: str
+    external_id: str
+    deleted_at: datetime
+    detected_by: str
+
+    @property
+    def key(self) -> str:
+        """`tenant:external_id`."""
+        return ticket_key(self.tenant_id, self.external_id)
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused", tag_field="type"):
+    """The stub of a run's record that the classifier sent to dead letters: the run counts it."""
+
+    origin: Origin
+    job_id: str
+    reason: str
+
+
+class RunEnded(msgspec.Struct, frozen=True, tag="run.ended", tag_field="type"):
+    """The last record of a run on one partition: `records` of it stand before this marker."""
+
+    job_id: str
+    tenant_id: str
+    outcome: RunOutcome
+    partition: int
+    partitions: int
+    records: int
+    origin: Origin | None = None
+
+
+ClassifiedRecord: TypeAlias = Observed | Deleted | Refused | RunEnded
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[ClassifiedRecord] = msgspec.json.Decoder(ClassifiedRecord)
+
+
+def encode_record(record: ClassifiedRecord) -> bytes:
+    """`record` as it stands on `tickets.classified`."""
+    return _ENCODER.encode(record)
+
+
+def decode_record(value: bytes | None) -> ClassifiedRecord:
+    """The record that `value` holds.
+
+    Raises:
+        UndecodableEventError: no record of ours reads like this.
+    """
+    try:
+        return _DECODER.decode(value or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UndecodableEventError(str(error)) from error

@@ -1,0 +1,49 @@
+"""What the sync agent remembers of a ticket: enough to judge the next record about it."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from domain.events import Ticket
+
+REMEMBERED_IDS: Final = 32
+
+
+class TicketState(msgspec.Struct, frozen=True, kw_only=True):
+    """The write side of one ticket; version 0 means that no change event exists yet.
+
+    `changed_at` is the `time` of the observation behind the last change, `observed_at` the latest
+    `time` of any observation, `gone_at` the `time` of the deletion in force, also of a ticket
+    never seen.  `recent` are hashes of the last 32 (source, id), `run` the last crawl to show it.
+    """
+
+    tenant_id: str
+    external_id: str
+    version: int = 0
+    ticket: Ticket | None = None
+    changed_at: datetime | None = None
+    observed_at: datetime | None = None
+    gone_at: datetime | None = None
+    source: str | None = None
+    run: str | None = None
+    recent: tuple[bytes, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """True if the ticket was seen and is not deleted."""
+        return self.version > 0 and self.gone_at is None
+
+    def remembers(self, fingerprint: bytes) -> bool:
+        """True if a record with this fingerprint was folded in lately."""
+        return fingerprint in self.recent
+
+    def with_recent(self, fingerprint: bytes) -> tuple[bytes, ...]:
+        """The recent fingerprints and this one, at most 32."""
+        return (*self.recent, fingerprint)[-REMEMBERED_IDS:]
+
+
+def fingerprint(source: str, event_id: str) -> bytes:
+    """Eight bytes that stand for a CloudEvents (source, id)."""
+    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=8).digest()

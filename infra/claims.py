@@ -1,0 +1,176 @@
+"""A worker's side of a crawl: claiming it, storing its pages, and noticing that it was lost."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from pymongo import ASCENDING
+
+from domain.errors import LeaseLostError
+from domain.records import RunOutcome
+from domain.runs import ALL_TENANTS
+from infra import collections
+from infra.jobs import Jobs
+from infra.mongo import Document, Mongo, Session
+from infra.retrying import in_transaction
+from infra.run_outbox import RawRow, page
+
+_MOST_RESUMES: Final = 3
+_CANDIDATES: Final = 50
+
+
+@dataclass
+class PageCounts:
+    """What one page adds to one job; `sent` counts records per partition."""
+
+    fetched: int = 0
+    foreign: int = 0
+    rejected: int = 0
+    sent: dict[int, int] = field(default_factory=dict)
+
+    def update(self) -> dict[str, int]:
+        """The `$inc` of the job document."""
+        counted = {"fetched": self.fetched, "foreign": self.foreign, "rejected": self.rejected}
+        return counted | {f"sent.{partition}": number for partition, number in self.sent.items()}
+
+
+@dataclass(frozen=True)
+class StoredPage:
+    """One fetched page, ready to be stored: its records, and what each job counts of it."""
+
+    sequence: int
+    rows: list[RawRow]
+    counts: Mapping[str, PageCounts]
+    next_page: int | None
+    pages_total: int
+
+
+class Claims:
+    """The crawls that this worker runs; every write is fenced by the job's token."""
+
+    def __init__(self, mongo: Mongo, jobs: Jobs, worker: str) -> None:
+        self._mongo = mongo
+        self._jobs = jobs
+        self._documents = mongo[collections.JOBS]
+        self._outbox = mongo[collections.CRAWL_OUTBOX]
+        self._worker = worker
+
+    async def claim(self) -> Document | None:
+        """Take one crawl that is queued, or whose worker let its lease expire; None if none is."""
+        waiting = {"phase": {"$in": ["queued", "fetching"]}, "parent_id": None}
+        async for job in (
+            self._documents.find(waiting, {"tenant_id": 1})
+            .sort("requested_at", ASCENDING)
+            .limit(_CANDIDATES)
+        ):
+            claimed = await in_transaction(self._mongo, partial(self._claim, job["_id"]))
+            if claimed is not None:
+                return claimed
+        return None
+
+    async def save_page(
+        self, job: Document, stored: StoredPage, published: Iterable[str], session: Session
+    ) -> str:
+        """Store a page with its position and counters; forget what was `published`.
+
+        Returns the id of the outbox document to publish next.
+
+        Raises:
+            LeaseLostError: the run is no longer ours; nothing was stored.
+        """
+        document = page(job["_id"], stored.sequence, stored.rows)
+        await self._count(job, stored, session)
+        if stored.rows:
+            await self._outbox.insert_one(document, session=session)
+        gone = list(published)
+        if gone:
+            await self._outbox.delete_many({"_id": {"$in": gone}}, session=session)
+        return str(document["_id"])
+
+    async def settle(self, job: Document, outcome: RunOutcome, errors: Iterable[str]) -> bool:
+        """End a crawl of ours.  False if somebody else did."""
+
+        async def end(session: Session) -> bool:
+            mine = {"_id": job["_id"], "token": job["token"]}
+            if await self._documents.find_one(mine, session=session) is None:
+                return False
+            return await self._jobs.settle(job["_id"], outcome, errors, session)
+
+        return await in_transaction(self._mongo, end)
+
+    async def heartbeat(self, job: Document) -> None:
+        """Renew the crawl's leases.
+
+        Raises:
+            LeaseLostError: it holds none any more.
+        """
+        mine = {"_id": job["_id"], "token": job["token"], "phase": "fetching"}
+        if await self._documents.find_one(mine, {"_id": 1}) is None:
+            raise LeaseLostError(job["_id"])
+        if not await self._jobs.leases.renew(job["_id"], self._worker):
+            raise LeaseLostError(job["_id"])
+
+    async def _claim(self, job_id: str, session: Session) -> Document | None:
+        job = await self._documents.find_one(
+            {"_id": job_id, "phase": {"$in": ["queued", "fetching"]}}, session=session
+        )
+        if job is None:
+            return None
+        resumed = job["phase"] == "fetching"
+        if resumed and not await self._jobs.leases.is_expired(job["tenant_id"], session):
+            return None
+        if resumed and job["resumes"] >= _MOST_RESUMES:
+            reason = f"resumed {_MOST_RESUMES} times without a new page"
+            await self._jobs.settle(job_id, "INTERRUPTED", [reason], session)
+            return None
+        if not await self._jobs.leases.take_over(job_id, session):
+            await self._jobs.settle(job_id, "INTERRUPTED", ["its lease was lost"], session)
+            return None
+        return await self._begin(job, resumed, session)
+
+    async def _begin(self, job: Document, resumed: bool, session: Session) -> Document:
+        begun = {
+            "phase": "fetching",
+            "worker": self._worker,
+            "token": job["token"] + 1,
+            "resumes": job["resumes"] + resumed,
+            "started_at": job["started_at"] or datetime.now(UTC),
+        }
+        await self._documents.update_one({"_id": job["_id"]}, {"$set": begun}, session=session)
+        await self._documents.update_many(
+            {"parent_id": job["_id"], "phase": "queued"},
+            {"$set": {"phase": "fetching", "started_at": begun["started_at"]}},
+            session=session,
+        )
+        return job | begun
+
+    async def _count(self, job: Document, stored: StoredPage, session: Session) -> None:
+        position = {
+            "next_page": stored.next_page,
+            "sequence": stored.sequence,
+            "pages_total": stored.pages_total,
+            "resumes": 0,
+        }
+        for job_id, counts in stored.counts.items():
+            wanted: dict[str, Any] = {"_id": job_id, "phase": "fetching"}
+            update: dict[str, Any] = {"$inc": counts.update() | {"pages_done": 1}}
+            if job_id == job["_id"]:
+                wanted["token"] = job["token"]
+                update["$set"] = position
+                update["$max"] = {"fetch_percent": _percent(stored)}
+            result = await self._documents.update_one(wanted, update, session=session)
+            if not result.matched_count:
+                raise LeaseLostError(job_id)
+
+
+def _percent(stored: StoredPage) -> int:
+    if stored.next_page is None:
+        return 100
+    return min(99, 100 * (stored.next_page - 1) // max(stored.pages_total, 1))
+
+
+def is_all_tenants(job: Document) -> bool:
+    """True for a crawl of every tenant."""
+    return bool(job["tenant_id"] == ALL_TENANTS)

@@ -1,0 +1,92 @@
+"""The collections and their indexes, made before the first transaction."""
+
+from typing import Final
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from infra.mongo import Mongo
+
+TICKETS: Final = "tickets"
+TICKET_HISTORY: Final = "ticket_history"
+INGESTION_LOGS: Final = "ingestion_logs"
+READ_MODELS: Final = "read_models"
+PARKED: Final = "parked"
+
+TICKET_STATE: Final = "ticket_state"
+CHANGE_OUTBOX: Final = "change_outbox"
+RUN_TALLIES: Final = "run_tallies"
+RUN_SETTLED: Final = "run_settled"
+CHECKPOINTS: Final = "checkpoints"
+CHECKPOINT_OWNERS: Final = "checkpoint_owners"
+JOBS: Final = "jobs"
+LEASES: Final = "leases"
+CRAWL_OUTBOX: Final = "crawl_outbox"
+RUN_OUTBOX: Final = "run_outbox"
+LIMITERS: Final = "limiters"
+TOPIC_RECORDS: Final = "topic_records"
+
+
+def _index(*keys: tuple[str, int], name: str, **options: object) -> IndexModel:
+    return IndexModel(list(keys), name=name, **options)
+
+
+def _by(*fields: str) -> list[tuple[str, int]]:
+    return [(field, ASCENDING) for field in fields]
+
+
+_NEWEST = ("created_at", DESCENDING)
+_TENANT = ("tenant_id", ASCENDING)
+
+# What each query of the API walks; `external_id` makes the keys that order lists unique.
+INDEXES: Final[dict[str, list[IndexModel]]] = {
+    TICKETS: [
+        _index(*_by("tenant_id", "external_id"), name="ticket", unique=True),
+        _index(_TENANT, ("deleted_at", ASCENDING), _NEWEST, *_by("external_id"), name="newest"),
+        _index(*_by("tenant_id", "urgency", "requires_action", "created_at"), name="urgent"),
+        _index(*_by("tenant_id", "status", "created_at"), name="status"),
+        _index(*_by("tenant_id", "customer_id", "created_at"), name="customer"),
+        _index(*_by("tenant_id", "changed_at", "external_id"), name="changed"),
+        _index(("purge_after", ASCENDING), name="purge", expireAfterSeconds=0),
+    ],
+    TICKET_HISTORY: [
+        _index(*_by("tenant_id", "ticket_id", "version"), name="ticket", unique=True),
+    ],
+    INGESTION_LOGS: [
+        _index(_TENANT, ("started_at", DESCENDING), name="newest"),
+    ],
+    PARKED: [_index(*_by("partition"), name="partition")],
+    CHANGE_OUTBOX: [_index(*_by("partition", "sequence"), name="order", unique=True)],
+    RUN_TALLIES: [_index(*_by("job_id"), name="job")],
+    RUN_SETTLED: [_index(*_by("job_id"), name="job")],
+    JOBS: [
+        _index(*_by("phase", "requested_at"), name="queue"),
+        _index(_TENANT, ("requested_at", DESCENDING), name="tenant"),
+        _index(*_by("parent_id"), name="children"),
+        _index(*_by("crawl_id"), name="crawl"),
+    ],
+    LEASES: [_index(*_by("crawl_id"), name="crawl")],
+    CRAWL_OUTBOX: [_index(*_by("crawl_id", "sequence"), name="order")],
+    TICKET_STATE: [],
+    CHECKPOINTS: [],
+    CHECKPOINT_OWNERS: [],
+    RUN_OUTBOX: [],
+    LIMITERS: [],
+    TOPIC_RECORDS: [],
+    READ_MODELS: [],
+}
+
+
+async def ensure_collections(mongo: Mongo) -> None:
+    """Make what is missing; what exists stays as it is."""
+    existing = set(await mongo.database.list_collection_names())
+    for name, indexes in INDEXES.items():
+        if indexes:
+            await mongo[name].create_indexes(indexes)
+        elif name not in existing:
+            # An index request makes the collection, also when two processes do it at once.
+            await mongo[name].create_index("_id")
+    await mongo[READ_MODELS].update_one(
+        {"_id": "active"},
+        {"$setOnInsert": {name: name for name in (TICKETS, TICKET_HISTORY, INGESTION_LOGS)}},
+        upsert=True,
+    )

@@ -1,0 +1,85 @@
+"""Kafka: records as the stages see them, and how clients of ours are made."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord
+
+from infra.settings import Settings
+
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
+
+SESSION_TIMEOUT_MS: Final = 10_000
+HEARTBEAT_MS: Final = 3_000
+REQUEST_TIMEOUT_MS: Final = 15_000
+_LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
+_BATCH_BYTES: Final = 768 * 1024
+
+
+class Record(NamedTuple):
+    """One record read from a partition; `timestamp` in milliseconds."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp: int
+
+
+class Outgoing(NamedTuple):
+    """One record to be written; no `timestamp` means the moment of sending."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers = ()
+    timestamp: int | None = None
+
+
+def from_consumer(record: "ConsumerRecord[Any, Any]") -> Record:
+    """A record of a plain aiokafka consumer."""
+    return Record(
+        record.partition, record.offset, record.key, record.value, record.headers, record.timestamp
+    )
+
+
+def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
+    """A producer whose retries neither lose, double nor reorder (KIP-98)."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=_LARGEST_REQUEST,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
+
+
+def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """A consumer without a group: it reads what it is told to, committed records only."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=_LARGEST_REQUEST,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
+
+
+def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
+    """A consumer of a group that seeks by checkpoints; committed offsets only show its lag."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=settings.topic(group),
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=_LARGEST_REQUEST,
+        fetch_max_wait_ms=250,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
+        rebalance_timeout_ms=SESSION_TIMEOUT_MS,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )

@@ -1,0 +1,115 @@
+"""MongoDB: the one client of a process, its transactions, and the only import of Motor."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo import ReadPreference
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from domain.errors import DeskstreamError
+from infra.settings import Settings
+
+Document: TypeAlias = dict[str, Any]
+Session: TypeAlias = AsyncIOMotorClientSession
+Collection: TypeAlias = "AsyncIOMotorCollection[Document]"
+Database: TypeAlias = "AsyncIOMotorDatabase[Document]"
+
+_SELECTION_MS: Final = 5_000
+_SOCKET_MS: Final = 30_000
+
+
+class StandaloneError(DeskstreamError):
+    """The server is no replica set, so it has no transactions."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "MONGODB_URI names a standalone server; transactions need a replica set"
+            " (start mongod with --replSet rs0 and initiate it)"
+        )
+
+
+class Mongo:
+    """The client of this process and its database; nothing is written outside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            settings.mongodb_uri.get_secret_value(),
+            tz_aware=True,
+            minPoolSize=10,
+            maxPoolSize=50,
+            serverSelectionTimeoutMS=_SELECTION_MS,
+            connectTimeoutMS=_SELECTION_MS,
+            socketTimeoutMS=_SOCKET_MS,
+            waitQueueTimeoutMS=_SELECTION_MS,
+            retryWrites=True,
+            w="majority",
+        )
+        self.database: Database = self.client.get_database(
+            settings.mongodb_database, codec_options=CodecOptions(tz_aware=True)
+        )
+
+    def __getitem__(self, collection: str) -> Collection:
+        return self.database[collection]
+
+    async def check_replica_set(self) -> None:
+        """Raise `StandaloneError` unless the server has transactions."""
+        hello: Mapping[str, Any] = await self.client.admin.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise StandaloneError
+
+    async def start_session(self) -> Session:
+        """A session for one worker's transactions, one at a time."""
+        return await self.client.start_session()
+
+    async def kill_session(self, session_id: object) -> None:
+        """End another process's session and its open transaction; an unknown one is fine."""
+        await self.client.admin.command("killSessions", [session_id])
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.client.close()
+
+
+@asynccontextmanager
+async def transaction(session: Session) -> AsyncIterator[Session]:
+    """One transaction: snapshot reads on the primary, majority commit.
+
+    Raises:
+        PyMongoError: it did not commit, or nobody knows: reload before going on.
+    """
+    session.start_transaction(
+        read_concern=ReadConcern("snapshot"),
+        write_concern=WriteConcern("majority"),
+        read_preference=ReadPreference.PRIMARY,
+    )
+    try:
+        yield session
+    except BaseException:
+        await _abort(session)
+        raise
+    await session.commit_transaction()
+
+
+async def _abort(session: Session) -> None:
+    if not session.delegate.in_transaction:
+        return
+    try:
+        await session.abort_transaction()
+    except PyMongoError:
+        # The server ends it by itself; the error that led here says more.
+        return
+
+
+def is_write_conflict(error: PyMongoError) -> bool:
+    """True if the transaction met another one's uncommitted write."""
+    return isinstance(error, OperationFailure) and error.code == 112

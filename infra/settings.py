@@ -1,0 +1,93 @@
+"""Settings from the environment or `.env`, checked once, at the start."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import DeskstreamError
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: object) -> object:
+    """`7d`, `90m`, `45`: a number of seconds unless a unit follows."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    return value
+
+
+def _mongodb_uri(value: str) -> str:
+    if not value.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("begins with mongodb:// or mongodb+srv://")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("begins with http:// or https:// and names a host")
+    return value.rstrip("/")
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+HttpAddress = Annotated[str, AfterValidator(_http_url)]
+Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")]
+
+
+class SettingsError(DeskstreamError):
+    """A setting has a wrong value: one line names it and what it may be."""
+
+
+class Settings(BaseSettings):
+    """Every setting of section 3 of the contract; times in seconds unless a unit is given."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    kafka_bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")] = (
+        "127.0.0.1:19092"
+    )
+    kafka_partitions: Annotated[int, Field(ge=1, le=1024)] = 8
+    kafka_topic_prefix: Prefix = ""
+    kafka_replication: Annotated[int, Field(ge=1, le=16)] = 1
+    mongodb_uri: Annotated[SecretStr, Field(validate_default=True)] = SecretStr(
+        "mongodb://127.0.0.1:27117/?replicaSet=rs0"
+    )
+    mongodb_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,38}$")] = "deskstream"
+    helpdesk_url: HttpAddress = "http://127.0.0.1:9000"
+    helpdesk_rate_limit: Annotated[int, Field(ge=0)] = 60
+    helpdesk_rate_period: Annotated[float, Field(gt=0)] = 60.0
+    helpdesk_timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
+    lease_seconds: Annotated[float, Field(ge=1)] = 60.0
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    def topic(self, name: str) -> str:
+        """The name of a topic, or of a consumer group, in this deployment."""
+        return self.kafka_topic_prefix + name
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: a value is wrong.
+    """
+    try:
+        settings = Settings()
+        _mongodb_uri(settings.mongodb_uri.get_secret_value())
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(dict(e)) for e in error.errors())) from None
+    except ValueError as error:
+        raise SettingsError(f"MONGODB_URI: {error}") from None
+    return settings
+
+
+def _sentence(error: dict[str, object]) -> str:
+    location = error["loc"]
+    name = str(location[0]) if isinstance(location, tuple) and location else "settings"
+    return f"{name.upper()}={error['input']!r}: {error['msg']}"
