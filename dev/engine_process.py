@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import psutil
 
@@ -123,6 +123,13 @@ class EngineProcess(ABC):
         """SIGCONT: let a suspended engine go on."""
         if process := self._living():
             process.resume()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
 
     def _launch(self, command: Sequence[str]) -> None:
         too_long = self.log.exists() and self.log.stat().st_size > _LOG_LIMIT

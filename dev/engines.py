@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from dev.kafka_broker import KafkaBroker
@@ -38,6 +37,11 @@ class Engines:
             Mongod(root / "mongod", mongo_port or free_port(), bound=bound),
         )
 
+    @property
+    def both(self) -> tuple[KafkaBroker, Mongod]:
+        """The engines, one after the other."""
+        return self.kafka, self.mongod
+
     def start(self, deadline: float = 60.0) -> None:
         """Start both and wait until both serve; if one cannot, stop the other and raise."""
         try:
@@ -61,12 +65,7 @@ class Engines:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
 
