@@ -1,0 +1,58 @@
+"""Text as words: what counts as one, and how it is folded for comparison."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import islice
+from typing import Final
+
+# Characters inside a word.  Quotation marks of every make serve as apostrophes; zero-width
+# characters and combining marks never end a word.
+_QUOTES: Final = "'’‘ʼ′＇"
+_MARKS: Final = "\u0300-\u036f"
+_HIDDEN: Final = "\u00ad\u200b-\u200d\u2060\ufeff"
+_FACES: Final = (
+    "\u2639\u263a\u2764\U0001f44d\U0001f44e\U0001f494\U0001f600-\U0001f64f\U0001f92c\U0001f973"
+)
+
+# Possessive quantifiers and disjoint classes: the time is linear, whatever the text.
+_WORD: Final = re.compile(
+    rf"[Hh][Tt][Tt][Pp][Ss]?://\S++"
+    rf"|(?:[Qq][Uu]|[CDJLMNSTcdjlmnst])[{_QUOTES}](?=[^\W\d_])"
+    rf"|[^\W_]++(?:(?![{_QUOTES}][Ss](?!\w))[{_QUOTES}{_MARKS}{_HIDDEN}_@]++[^\W_]++)*+"
+    rf"[{_MARKS}{_HIDDEN}]*+"
+    rf"|[{_QUOTES}][Ss](?!\w)"
+    rf"|:-?[()]|[{_FACES}]"
+    rf"|\n(?=[^\S\n]*+\n)|-(?=\s)"
+    rf'|[.!?;:,()\[\]{{}}"“”„«»…–—¿¡\x00\ud800-\udfff]'
+)
+_LONGEST: Final = 64  # characters of a word worth comparing; bounds the cost of folding
+_OVERLONG: Final = "\ufffd"
+_FOLDING: Final = str.maketrans(dict.fromkeys(_QUOTES, "'"))
+_DROPPED: Final = re.compile(f"[{_MARKS}{_HIDDEN}]+")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the folded words and punctuation marks of `text`, in order."""
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    return [word.lower() if word.isascii() else _folded(word) for word in _WORD.findall(text)]
+
+
+def passages(text: str, spans: list[tuple[int, int]], longest: int) -> list[str]:
+    """Return the text of each span (first word, end word), cut to `longest` characters."""
+    last = max((end for _, end in spans), default=0)
+    places = [found.span() for found in islice(_WORD.finditer(text), last)]
+    return [
+        text[places[first][0] : min(places[end - 1][1], places[first][0] + longest)]
+        for first, end in spans
+    ]
+
+
+@lru_cache(maxsize=8192)
+def _folded(word: str) -> str:
+    """Return `word` without case, accents, hidden characters and typographic quotes."""
+    if len(word) > _LONGEST:
+        return _OVERLONG
+    plain = unicodedata.normalize("NFKD", word.translate(_FOLDING)).casefold()
+    return _DROPPED.sub("", plain)
