@@ -189,9 +189,8 @@ def _documents(mongod: Mongod) -> list[dict[str, Any]]:
 
 
 async def _produce(kafka: KafkaBroker, value: bytes) -> None:
-    topic = NewTopic(_TOPIC, 1, 1, topic_configs={"max.message.bytes": str(4 * 1024 * 1024)})
     async with _started(AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as admin:
-        await admin.create_topics([topic])
+        await admin.create_topics([NewTopic(_TOPIC, 1, 1)])
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka.bootstrap, max_request_size=4 * 1024 * 1024, acks="all"
     )
