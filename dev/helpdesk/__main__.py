@@ -80,8 +80,16 @@ def serve(  # noqa: PLR0913, PLR0917  one argument per option of the command lin
     )
     if until_stdin_closes:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    with socket.create_server((host, port), backlog=1_024) as listener:
+    with _listen(host, port) as listener:
         _HelpdeskProcess(settings, listener).run([listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=1_024)
+    except OSError as error:
+        typer.echo(f"helpdesk cannot listen on {host}:{port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _end_with_stdin() -> None:

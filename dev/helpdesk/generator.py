@@ -7,7 +7,7 @@ from itertools import count as count_from
 from typing import Any, TypeAlias
 
 from dev.helpdesk.desks import Desk, draw_language, draw_status, open_desks
-from dev.helpdesk.letters import LONG, NATURAL, LengthProfile, write_message, write_subject
+from dev.helpdesk.letters import LONG, NATURAL, LengthProfile, write_letter
 from dev.helpdesk.phrases import phrases, vocabulary
 from dev.helpdesk.slots import Slots
 from dev.helpdesk.timestamps import draw_creations, draw_notation, draw_update
@@ -74,13 +74,14 @@ def _write_ticket(
     story = desk.draw_story(rng, language, customer)
     source = rng.choices(_SOURCES, _SOURCE_SHARES)[0]
     slots = Slots(rng, phrases(language), desk.profile, created)
+    subject, message = write_letter(story, slots, source, lengths.draw(rng))
     write_down = draw_notation(rng)
     return {
         "tenant_id": desk.tenant,
         "source": source,
         "customer_id": customer.customer_id,
-        "subject": write_subject(story, slots),
-        "message": write_message(story, slots, source, lengths.draw(rng)),
+        "subject": subject,
+        "message": message,
         "status": draw_status(rng, customer, now - created),
         "created_at": write_down(created),
         "updated_at": write_down(draw_update(rng, created, now)),

@@ -14,15 +14,19 @@ _HERE = Path(__file__).parent
 
 
 class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of request; any subject, opening, detail and closing request of it go together."""
+    """One kind of request; a letter is a subject and its first sentence.
+
+    Any letter, detail and closing request of one story go together.
+    """
 
     topic: str
     weight: float
-    subjects: list[str]
-    openings: list[str]
+    letters: list[tuple[str, str]]
     details: list[str]
     asks: list[str]
     urgent: bool = False
+    technical: bool = False
+    brief: bool = False
     trade: Trade | None = None
 
 
@@ -38,7 +42,9 @@ class Phrases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     date_format: str
     phone_openings: list[str]
     particulars: list[str]
+    technical_particulars: list[str]
     paragraphs: list[str]
+    shop_paragraphs: list[str]
     log_lines: list[str]
     log_heading: str
     quoted: list[str]

@@ -73,6 +73,7 @@ def _draws() -> dict[str, Callable[[Slots], str]]:
         "browser": _word(common.browsers),
         "count": _number(2, 9),
         "country": _word(common.countries),
+        "damage": _number(2, 48, "{},500 EUR"),
         "date": _date,
         "device": _word(common.devices),
         "error": _word(common.errors),
