@@ -62,7 +62,7 @@ def _without_prefixes(subject: str) -> str:
 
 def _without_foreign_lines(message: str) -> str:
     """Blank quoted lines; drop everything from a signature or an earlier mail on."""
-    lines = message.replace("\r\n", "\n").split("\n")
+    lines = message.split("\n")
     kept: list[str] = []
     signed = False
     for number, line in enumerate(lines):

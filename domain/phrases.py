@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from domain.ruleset import Ruleset, RulesetError
-from domain.words import words_of
+from domain.words import UNREADABLE, words_of
 
-PUNCTUATION: Final = frozenset('.!?;:,()[]{}"“”„«»…–—-¿¡\n\x00')
+PUNCTUATION: Final = frozenset('.!?;:,()[]{}"“”„«»–—-¿¡\n') | {"...", UNREADABLE}
 _WIDEST: Final = 20_000  # ways to say one phrase
 _SPARE: Final = 2  # fillers inside one phrase
 

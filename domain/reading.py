@@ -14,7 +14,7 @@ from domain.ruleset import Rule
 
 _BARE_TITLE: Final = 3  # words of a subject that names a topic and says nothing of it
 REACH: Final = 4  # words between a negation and what it negates
-_SENTENCE_ENDS: Final = frozenset(".!?;\n…")
+_SENTENCE_ENDS: Final = frozenset((".", "!", "?", ";", "\n", "..."))
 _PAUSES: Final = PUNCTUATION - _SENTENCE_ENDS
 
 

@@ -9,6 +9,7 @@ import msgspec
 from domain.events import Ticket
 
 REMEMBERED_IDS: Final = 32
+_FINGERPRINT_BYTES: Final = 8
 
 
 class TicketState(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +17,8 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
 
     `changed_at` is the `time` of the observation behind the last change, `observed_at` the latest
     `time` of any observation, `gone_at` the `time` of the deletion in force, also of a ticket
-    never seen.  `recent` are hashes of the last 32 (source, id), `run` the last crawl to show it.
+    never seen.  `recent` holds 8 bytes for each of the last 32 (source, id), `run` the last crawl
+    to show it.
     """
 
     tenant_id: str
@@ -28,7 +30,7 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     gone_at: datetime | None = None
     source: str | None = None
     run: str | None = None
-    recent: tuple[bytes, ...] = ()
+    recent: bytes = b""
 
     @property
     def is_live(self) -> bool:
@@ -37,13 +39,16 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
 
     def remembers(self, fingerprint: bytes) -> bool:
         """True if a record with this fingerprint was folded in lately."""
-        return fingerprint in self.recent
+        place = self.recent.find(fingerprint)
+        while place % _FINGERPRINT_BYTES and place != -1:
+            place = self.recent.find(fingerprint, place + 1)
+        return place != -1
 
-    def with_recent(self, fingerprint: bytes) -> tuple[bytes, ...]:
+    def with_recent(self, fingerprint: bytes) -> bytes:
         """The recent fingerprints and this one, at most 32."""
-        return (*self.recent, fingerprint)[-REMEMBERED_IDS:]
+        return (self.recent + fingerprint)[-REMEMBERED_IDS * _FINGERPRINT_BYTES :]
 
 
 def fingerprint(source: str, event_id: str) -> bytes:
     """Eight bytes that stand for a CloudEvents (source, id)."""
-    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=8).digest()
+    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=_FINGERPRINT_BYTES).digest()

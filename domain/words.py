@@ -28,6 +28,7 @@ _WORD: Final = re.compile(
 )
 _LONGEST: Final = 64  # characters of a word worth comparing; bounds the cost of folding
 _OVERLONG: Final = "\ufffd"
+UNREADABLE: Final = "\x00"  # what a lone surrogate reads as: no phrase reaches across it
 _FOLDING: Final = str.maketrans(dict.fromkeys(_QUOTES, "'"))
 _DROPPED: Final = re.compile(f"[{_MARKS}{_HIDDEN}]+")
 
@@ -54,5 +55,7 @@ def _folded(word: str) -> str:
     """Return `word` without case, accents, hidden characters and typographic quotes."""
     if len(word) > _LONGEST:
         return _OVERLONG
+    if "\ud800" <= word <= "\udfff":
+        return UNREADABLE
     plain = unicodedata.normalize("NFKD", word.translate(_FOLDING)).casefold()
     return _DROPPED.sub("", plain)

@@ -10,8 +10,7 @@ from pymongo import ASCENDING
 
 from domain.errors import LeaseLostError
 from domain.records import RunOutcome
-from domain.runs import ALL_TENANTS
-from infra import collections
+from infra import collections, crash_points
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
@@ -41,6 +40,7 @@ class StoredPage:
     """One fetched page, ready to be stored: its records, and what each job counts of it."""
 
     sequence: int
+    page: int
     rows: list[RawRow]
     counts: Mapping[str, PageCounts]
     next_page: int | None
@@ -72,22 +72,26 @@ class Claims:
 
     async def save_page(
         self, job: Document, stored: StoredPage, published: Iterable[str], session: Session
-    ) -> str:
+    ) -> None:
         """Store a page with its position and counters; forget what was `published`.
-
-        Returns the id of the outbox document to publish next.
 
         Raises:
             LeaseLostError: the run is no longer ours; nothing was stored.
         """
-        document = page(job["_id"], stored.sequence, stored.rows)
         await self._count(job, stored, session)
+        crash_points.reached("page_counted")
         if stored.rows:
+            document = page(job["_id"], stored.sequence, stored.rows)
             await self._outbox.insert_one(document, session=session)
         gone = list(published)
         if gone:
             await self._outbox.delete_many({"_id": {"$in": gone}}, session=session)
-        return str(document["_id"])
+
+    async def has_page(self, job: Document, stored: StoredPage) -> bool:
+        """True if the run already stands right after this page."""
+        after = {"next_page": stored.next_page, "sequence": stored.sequence}
+        mine = {"_id": job["_id"], "token": job["token"], **after}
+        return await self._documents.find_one(mine, {"_id": 1}) is not None
 
     async def settle(self, job: Document, outcome: RunOutcome, errors: Iterable[str]) -> bool:
         """End a crawl of ours.  False if somebody else did."""
@@ -111,6 +115,15 @@ class Claims:
             raise LeaseLostError(job["_id"])
         if not await self._jobs.leases.renew(job["_id"], self._worker):
             raise LeaseLostError(job["_id"])
+
+    async def give_back(self, crawl_id: str) -> None:
+        """Let another worker resume the crawl at once."""
+        await self._jobs.leases.give_back(crawl_id)
+
+    async def is_settled(self, crawl_id: str) -> bool:
+        """True if the crawl fetches nothing any more."""
+        fetching = {"_id": crawl_id, "phase": {"$in": ["queued", "fetching"]}}
+        return await self._documents.find_one(fetching, {"_id": 1}) is None
 
     async def _claim(self, job_id: str, session: Session) -> Document | None:
         job = await self._documents.find_one(
@@ -157,7 +170,7 @@ class Claims:
             wanted: dict[str, Any] = {"_id": job_id, "phase": "fetching"}
             update: dict[str, Any] = {"$inc": counts.update() | {"pages_done": 1}}
             if job_id == job["_id"]:
-                wanted["token"] = job["token"]
+                wanted |= {"token": job["token"], "next_page": stored.page}
                 update["$set"] = position
                 update["$max"] = {"fetch_percent": _percent(stored)}
             result = await self._documents.update_one(wanted, update, session=session)
@@ -169,8 +182,3 @@ def _percent(stored: StoredPage) -> int:
     if stored.next_page is None:
         return 100
     return min(99, 100 * (stored.next_page - 1) // max(stored.pages_total, 1))
-
-
-def is_all_tenants(job: Document) -> bool:
-    """True for a crawl of every tenant."""
-    return bool(job["tenant_id"] == ALL_TENANTS)

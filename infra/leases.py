@@ -57,6 +57,13 @@ class Leases:
         )
         return result.matched_count
 
+    async def give_back(self, crawl_id: str) -> None:
+        """Let the crawl's leases expire now, so that another worker resumes it at once."""
+        await self._leases.update_many(
+            {"crawl_id": crawl_id, "expires_at": {"$lt": _UNTIL_THE_RUN_ENDS}},
+            [{"$set": {"expires_at": "$$NOW"}}],
+        )
+
     async def keep_until_the_run_ends(self, tenant_id: str, job_id: str, session: Session) -> None:
         """From now on no heartbeat is needed: the run only waits for the projector."""
         await self._leases.update_one(

@@ -71,7 +71,7 @@ class Limiter:
         free = {"$lt": [{"$size": "$slots"}, self._limit]}
         open_ = {"$lte": ["$held_until", "$$NOW"]}
         slot = {"id": slot_id, "until": self._until(self._period_ms + self._timeout_ms)}
-        document = await self._documents.find_one_and_update(
+        document: Document | None = await self._documents.find_one_and_update(
             {"_id": self._name},
             [
                 {"$set": {"slots": live, "now": "$$NOW"}},
@@ -126,4 +126,5 @@ def _wait(document: Document, slot_id: str, limit: int) -> float | None:
     moments = [document["held_until"]]
     if len(slots) >= limit:
         moments.append(sorted(slot["until"] for slot in slots)[-limit])
-    return max((max(moments) - now) / timedelta(seconds=1), 0.0)
+    wait: float = (max(moments) - now) / timedelta(seconds=1)
+    return max(wait, 0.0)

@@ -20,16 +20,21 @@ async def in_transaction(mongo: Mongo, work: Callable[[Session], Awaitable[T]]) 
     Raises:
         PyMongoError: MongoDB is down, or the conflict did not end in about 5 seconds.
     """
-    backoff = Backoff(_POLICY)
     async with await mongo.start_session() as session:
-        while True:
-            try:
-                async with transaction(session):
-                    result = await work(session)
-            except PyMongoError as error:
-                again = error.has_error_label("TransientTransactionError")
-                if not again or _POLICY.gives_up_after(backoff.failures + 1):
-                    raise
-                await backoff.sleep()
-            else:
-                return result
+        return await retried(session, work)
+
+
+async def retried(session: Session, work: Callable[[Session], Awaitable[T]]) -> T:
+    """The same in a session of the caller's."""
+    backoff = Backoff(_POLICY)
+    while True:
+        try:
+            async with transaction(session):
+                result = await work(session)
+        except PyMongoError as error:
+            again = error.has_error_label("TransientTransactionError")
+            if not again or _POLICY.gives_up_after(backoff.failures + 1):
+                raise
+            await backoff.sleep()
+        else:
+            return result

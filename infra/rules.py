@@ -15,8 +15,9 @@ def default_classifier() -> Classifier:
         RulesetError: the file breaks the contract of a ruleset.
 
     """
-    return Classifier(parse_ruleset(_shipped_rules()))
+    return Classifier(parse_ruleset(shipped_rules()))
 
 
-def _shipped_rules() -> bytes:
+def shipped_rules() -> bytes:
+    """Return the ruleset file as it ships."""
     return files("domain").joinpath("rules", "classification.json").read_bytes()

@@ -1,0 +1,93 @@
+"""The read models: what a change event makes of their documents."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgspec
+
+from domain.events import ChangeEvent
+from domain.runs import RunAudit
+
+Document: TypeAlias = dict[str, Any]
+
+
+def ticket_document(event: ChangeEvent) -> Document:
+    """The `tickets` document after `event`."""
+    ticket = event.ticket
+    return {
+        "_id": event.key,
+        "tenant_id": event.tenant_id,
+        "external_id": event.external_id,
+        "source": ticket.source,
+        "customer_id": ticket.customer_id,
+        "subject": ticket.subject,
+        "message": ticket.message,
+        "status": ticket.status,
+        "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "deleted_at": ticket.deleted_at,
+        "urgency": ticket.urgency,
+        "sentiment": ticket.sentiment,
+        "requires_action": ticket.requires_action,
+        "classification": {
+            "matched": [{"rule": m.rule, "text": m.text} for m in ticket.classification.matched],
+            "ruleset_version": ticket.classification.ruleset_version,
+        },
+        "version": event.version,
+        "changed_at": event.observed_at,
+    }
+
+
+def history_document(event: ChangeEvent) -> Document:
+    """The `ticket_history` document of `event`."""
+    return {
+        "_id": f"{event.key}:{event.version}",
+        "tenant_id": event.tenant_id,
+        "ticket_id": event.external_id,
+        "version": event.version,
+        "action": event.type,
+        "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in event.changes],
+        "occurred_at": event.occurred_at,
+        "observed_at": event.observed_at,
+        "job_id": event.job_id,
+        "cause": event.cause,
+        "detected_by": event.detected_by,
+    }
+
+
+def audit_document(audit: RunAudit) -> Document:
+    """The `ingestion_logs` document of a run that ended."""
+    fields = msgspec.structs.asdict(audit)
+    return {"_id": audit.job_id, **fields, "errors": list(audit.errors)}
+
+
+@dataclass
+class TicketsFold:
+    """A batch of change events folded over the versions that the documents have.
+
+    An event applies if its version is the last + 1; lower ones are late duplicates.  A gap parks
+    the ticket: the event and all later ones are kept, and other tickets go on.
+    """
+
+    versions: dict[str, int]
+    parked: set[str]
+    tickets: dict[str, Document] = field(default_factory=dict)
+    history: list[Document] = field(default_factory=list)
+    parking: list[ChangeEvent] = field(default_factory=list)
+    new: set[str] = field(default_factory=set)
+
+    def apply(self, event: ChangeEvent) -> None:
+        """Fold one event in."""
+        key = event.key
+        last = self.versions.get(key, 0)
+        if event.version <= last:
+            return
+        if key in self.parked or event.version > last + 1:
+            self.parked.add(key)
+            self.parking.append(event)
+            return
+        if not last:
+            self.new.add(key)
+        self.versions[key] = event.version
+        self.tickets[key] = ticket_document(event)
+        self.history.append(history_document(event))

@@ -1,0 +1,197 @@
+"""A stage of the pipeline: feeds a step each partition's records from its checkpoint on."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from time import monotonic
+from typing import Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from domain.errors import FenceError, LogMismatchError
+from infra.backoff import Backoff
+from infra.checkpoints import Checkpoint, Checkpoints, record_hash
+from infra.kafka import Record
+from infra.log_reader import LogReader
+
+log = structlog.get_logger()
+
+_SILENCE_SECONDS = 5.0
+_CHUNK = 500
+
+
+class Step(Protocol):
+    """What a stage does with records that continue its checkpoints."""
+
+    async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
+        """Finish what a predecessor left on these partitions; return their checkpoints."""
+
+    async def advance(
+        self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
+    ) -> dict[int, Checkpoint]:
+        """Process each partition's records and move its checkpoint behind them.
+
+        Raises:
+            FenceError: somebody else moved a checkpoint; nothing was written.
+        """
+
+
+class Stage:
+    """One consumer of one topic.
+
+    Whatever a consumer delivers, skips or repeats, the step sees each record once, in order;
+    infrastructure that is down is waited for, a log that lost records halts its partition.
+    """
+
+    def __init__(self, topic: str, step: Step, checkpoints: Checkpoints, reader: LogReader) -> None:
+        self._topic = topic
+        self._step = step
+        self._checkpoints = checkpoints
+        self._reader = reader
+        self._known: dict[int, Checkpoint] = {}
+        self._heard: dict[int, float] = {}
+        self._halted: dict[int, str] = {}
+        self._turn = asyncio.Lock()
+
+    async def absorb(self, records: Sequence[Record]) -> None:
+        """Return when all of `records` are behind the checkpoint."""
+        by_partition = sorted(records, key=attrgetter("partition", "offset"))
+        pending = {p: list(some) for p, some in groupby(by_partition, attrgetter("partition"))}
+        async with self._turn:
+            await self._patiently(pending)
+
+    async def positions(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The next offset of each partition that this stage may work on, freshly loaded."""
+        wanted = list(partitions)
+        async with self._turn:
+            self._forget(wanted)
+            await self._patiently({partition: [] for partition in wanted})
+            return {p: self._known[p].next_offset for p in wanted if p in self._known}
+
+    async def tend(self, assigned: set[int]) -> None:
+        """Take up new partitions, drop lost ones, and fetch what was never delivered."""
+        async with self._turn:
+            for lost in set(self._known) - assigned:
+                del self._known[lost]
+            await self._patiently({p: [] for p in assigned if self._is_due(p)})
+
+    def _is_due(self, partition: int) -> bool:
+        silent = monotonic() - self._heard.get(partition, 0.0) > _SILENCE_SECONDS
+        return partition not in self._known or silent
+
+    async def _patiently(self, pending: dict[int, list[Record]]) -> None:
+        backoff = Backoff()
+        while pending:
+            try:
+                await self._open(pending)
+                await self._advance({p: r for p, r in pending.items() if p not in self._halted})
+                return
+            except FenceError as error:
+                log.info("fence_met", topic=self._topic, checkpoint=error.checkpoint)
+                self._forget(pending)
+                await backoff.sleep()
+            except LogMismatchError as error:
+                log.warning("log_mismatched", topic=self._topic, reason=str(error))
+                self._forget(pending)
+                await backoff.sleep()
+            except (PyMongoError, KafkaError) as error:
+                log.warning("stage_delayed", topic=self._topic, reason=repr(error))
+                self._forget(pending)
+                await backoff.sleep()
+
+    def _forget(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self._known.pop(partition, None)
+
+    async def _open(self, partitions: Iterable[int]) -> None:
+        new = [p for p in partitions if p not in self._known]
+        if not new:
+            return
+        bounds = await self._reader.bounds(self._topic, new)
+        await self._checkpoints.create({p: start for p, (start, _) in bounds.items()})
+        opened = await self._step.open(new)
+        for partition, checkpoint in opened.items():
+            await self._recognise(checkpoint, *bounds[partition])
+        self._known |= {p: c for p, c in opened.items() if p not in self._halted}
+
+    async def _recognise(self, checkpoint: Checkpoint, start: int, end: int) -> None:
+        """Halt the partition unless the log still is the one that the checkpoint was made on."""
+        partition, position = checkpoint.partition, checkpoint.next_offset
+        try:
+            if not start <= position <= end:
+                reason = f"checkpoint at {position}, the log holds {start} to {end}"
+                raise LogMismatchError(self._topic, partition, reason)
+            if checkpoint.last is not None and start < position:
+                read, _ = await self._reader.read(self._topic, partition, position - 1, position)
+                if read and record_hash(read[0].value) != checkpoint.last:
+                    reason = f"the record before {position} is another one"
+                    raise LogMismatchError(self._topic, partition, reason)
+        except LogMismatchError as error:
+            await self._halt(error)
+        else:
+            if self._halted.pop(partition, None):
+                await self._checkpoints.halt(partition, None)
+
+    async def _halt(self, error: LogMismatchError) -> None:
+        if self._halted.get(error.partition) != error.reason:
+            log.error("partition_halted", topic=self._topic, partition=error.partition,
+                      reason=error.reason)  # fmt: skip
+        self._halted[error.partition] = error.reason
+        await self._checkpoints.halt(error.partition, error.reason)
+
+    async def _advance(self, pending: dict[int, list[Record]]) -> None:
+        """Feed the step, gaps first, until every pending record is behind its checkpoint."""
+        while pending:
+            slices = {}
+            for partition, records in pending.items():
+                position = self._known[partition].next_offset
+                left = self._ahead(partition, records)
+                slices[partition] = await self._continuation(partition, position, left)
+            slices = {p: some for p, some in slices.items() if some}
+            if slices:
+                self._known |= await self._step.advance(slices, self._known)
+            self._heard |= dict.fromkeys(pending, monotonic())
+            # A partition without records of its own is being caught up: ask it once more.
+            pending = {
+                partition: left
+                for partition, records in pending.items()
+                if partition in slices
+                and ((left := self._ahead(partition, records)) or not records)
+            }
+
+    def _ahead(self, partition: int, records: list[Record]) -> list[Record]:
+        position = self._known[partition].next_offset
+        return [record for record in records if record.offset >= position]
+
+    async def _continuation(
+        self, partition: int, position: int, records: list[Record]
+    ) -> list[Record]:
+        """What follows `position`: `records`, unless the log holds something in between."""
+        if records and records[0].offset == position:
+            return _contiguous(records)
+        stop = records[0].offset if records else None
+        if stop is None:
+            bounds = await self._reader.bounds(self._topic, [partition])
+            stop = bounds[partition][1]
+        if stop <= position:
+            return []
+        missed, onward = await self._reader.read(
+            self._topic, partition, position, stop, limit=_CHUNK
+        )
+        if missed:
+            log.info("records_fetched", topic=self._topic, partition=partition,
+                     first=missed[0].offset, last=missed[-1].offset)  # fmt: skip
+            return missed
+        # Only control and aborted records lie in between.
+        return _contiguous(records) if onward >= stop else []
+
+
+def _contiguous(records: list[Record]) -> list[Record]:
+    """The run of records before the first gap; what lies in a gap must be looked up first."""
+    for index, record in enumerate(records):
+        if record.offset != records[0].offset + index:
+            return records[:index]
+    return records

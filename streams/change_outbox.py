@@ -1,0 +1,72 @@
+"""The sync agent's outbox: change events as final bytes, stored with the state they follow from."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pymongo import ASCENDING
+
+from domain.topics import CHANGES
+from infra import collections
+from infra.kafka import Outgoing
+from infra.mongo import Document, Mongo, Session
+from infra.publisher import Publisher
+
+_ROW_BYTES: Final = 4 * 1024 * 1024
+
+
+class ChangeOutbox:
+    """Rows of one document each, in the order of their `sequence` within a partition."""
+
+    def __init__(self, mongo: Mongo, publisher: Publisher) -> None:
+        self._rows = mongo[collections.CHANGE_OUTBOX]
+        self._publisher = publisher
+
+    async def load(self, partitions: Iterable[int], session: Session) -> list[Document]:
+        """Every stored row of these partitions, in order."""
+        wanted = {"partition": {"$in": list(partitions)}}
+        order = [("partition", ASCENDING), ("sequence", ASCENDING)]
+        return await self._rows.find(wanted, session=session).sort(order).to_list(None)
+
+    async def store(
+        self, rows: Sequence[Document], acknowledged: Iterable[str], session: Session
+    ) -> None:
+        """Add rows; forget those that this process saw acknowledged."""
+        if rows:
+            await self._rows.insert_many(rows, session=session)
+        gone = list(acknowledged)
+        if gone:
+            await self._rows.delete_many({"_id": {"$in": gone}}, session=session)
+
+    async def publish(self, rows: Iterable[Document]) -> dict[int, int]:
+        """Write rows to `tickets.changes`; return the offset after the last of each partition."""
+        records: dict[int, list[Outgoing]] = {}
+        for row in rows:
+            outgoing = [
+                Outgoing(key, value, (("type", type_.encode()),), at)
+                for key, value, type_, at in row["records"]
+            ]
+            records.setdefault(row["partition"], []).extend(outgoing)
+        return await self._publisher.publish(CHANGES, records)
+
+
+def rows_of(
+    partition: int, sequence: int, records: Iterable[tuple[bytes | None, bytes, str, int]]
+) -> list[Document]:
+    """Rows of about 4 MiB for records `(key, value, type, timestamp)`, numbered on."""
+    rows: list[Document] = []
+    size = _ROW_BYTES
+    for record in records:
+        if size >= _ROW_BYTES:
+            sequence += 1
+            size = 0
+            rows.append(
+                {
+                    "_id": f"{partition}:{sequence}",
+                    "partition": partition,
+                    "sequence": sequence,
+                    "records": [],
+                }
+            )
+        rows[-1]["records"].append(list(record))
+        size += len(record[1])
+    return rows

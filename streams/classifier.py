@@ -1,0 +1,109 @@
+"""The classifier: tickets.raw -> tickets.classified."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from domain.classification import Classifier
+from domain.cloudevents import RawRecord, Sighting, job_of, read_raw
+from domain.errors import RejectedRecordError
+from domain.identity import partition_of
+from domain.records import (
+    ClassifiedRecord,
+    Deleted,
+    Observed,
+    Origin,
+    Refused,
+    RunEnded,
+    encode_record,
+)
+from domain.topics import CLASSIFIED, RAW
+from infra import crash_points, dead_letters
+from infra.checkpoints import Advance, Checkpoint, Checkpoints, record_hash
+from infra.dead_letters import DeadLetter
+from infra.kafka import Outgoing, Record
+from infra.publisher import Publisher
+
+_FIRST_EPOCH = 0
+
+
+@dataclass
+class ClassifiedBatch:
+    """What a batch of raw records becomes: records per output partition, and refusals."""
+
+    records: dict[int, list[Outgoing]] = field(default_factory=dict)
+    refused: list[DeadLetter] = field(default_factory=list)
+
+    def add(self, partition: int, key: str | None, record: ClassifiedRecord) -> None:
+        """One more record for `partition`."""
+        outgoing = Outgoing(None if key is None else key.encode(), encode_record(record))
+        self.records.setdefault(partition, []).append(outgoing)
+
+
+def classify_record(
+    record: Record, batch: ClassifiedBatch, classifier: Classifier, partitions: int
+) -> None:
+    """Add to `batch` what one raw record becomes.  The output partition follows from the data."""
+    origin = Origin(_FIRST_EPOCH, record.partition, record.offset)
+    raw = RawRecord(origin, record.key, record.value, record.headers, record.timestamp)
+    try:
+        event = read_raw(raw)
+    except RejectedRecordError as error:
+        batch.refused.append(dead_letters.of_record(RAW, record, error.reason))
+        if job_id := job_of(raw):
+            batch.add(record.partition, None, Refused(origin, job_id, error.reason))
+        return
+    match event:
+        case RunEnded():
+            batch.add(record.partition, None, event)
+        case Deleted():
+            batch.add(partition_of(event.key.encode(), partitions), event.key, event)
+        case Sighting(ticket=ticket):
+            labels = classifier.classify(ticket.fields.subject, ticket.fields.message)
+            observed = Observed(origin, event.provenance, ticket, labels)
+            batch.add(partition_of(ticket.key.encode(), partitions), ticket.key, observed)
+        case _:
+            assert_never(event)
+
+
+class ClassifierStep:
+    """Publishes a batch, awaits every acknowledgement, then moves the checkpoints.
+
+    A crash in between repeats records with the same raw positions, which the sync agent drops.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        checkpoints: Checkpoints,
+        publisher: Publisher,
+        partitions: int,
+    ) -> None:
+        self._classifier = classifier
+        self._checkpoints = checkpoints
+        self._publisher = publisher
+        self._partitions = partitions
+
+    async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
+        """The checkpoints; a predecessor leaves nothing to finish."""
+        return await self._checkpoints.load(partitions)
+
+    async def advance(
+        self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
+    ) -> dict[int, Checkpoint]:
+        """Classify, publish, move on."""
+        batch = ClassifiedBatch()
+        for records in slices.values():
+            for record in records:
+                classify_record(record, batch, self._classifier, self._partitions)
+        crash_points.reached("classified_batch")
+        await dead_letters.send(self._publisher, batch.refused, self._partitions)
+        await self._publisher.publish(CLASSIFIED, batch.records)
+        crash_points.reached("classified_published")
+        moves = [
+            Advance(checkpoints[p], records[-1].offset + 1, record_hash(records[-1].value))
+            for p, records in slices.items()
+        ]
+        await self._checkpoints.advance(moves)
+        crash_points.reached("classified_checkpointed")
+        return {move.checkpoint.partition: move.result() for move in moves}

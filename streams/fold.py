@@ -1,0 +1,136 @@
+"""Folding one partition's batch: records in, states, change events and run counters out.  Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.changes import decide
+from domain.events import ChangeEvent, LogRecord, RunMarker, Tally, encode
+from domain.records import ClassifiedRecord, Deleted, Observed, Origin, Refused, RunEnded
+from domain.ticket_state import TicketState
+
+_UNCOUNTED = ("repeated", "void")
+
+
+@dataclass
+class RunCounter:
+    """What one run's records on one partition became; frozen once its marker was met."""
+
+    job_id: str
+    partition: int
+    tally: Tally = field(default_factory=Tally)
+    frozen: bool = False
+    is_new: bool = True
+
+    @property
+    def id(self) -> str:
+        """The `_id` of its document."""
+        return f"{self.job_id}:{self.partition}"
+
+
+@dataclass
+class PartitionFold:
+    """The fold of one partition: what it knows before, and what changes.
+
+    `raw_high` maps a partition of `tickets.raw` to the (epoch, offset) of the last record applied;
+    nothing at or below it counts again.
+    """
+
+    partition: int
+    raw_high: dict[str, tuple[int, int]]
+    states: dict[str, TicketState]
+    counters: dict[str, RunCounter]
+    jobs: Mapping[str, Mapping[str, Any]]
+    known_versions: dict[str, int] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    counted: set[str] = field(default_factory=set)
+    events: list[tuple[bytes | None, bytes, str]] = field(default_factory=list)
+    refused: list[tuple[RunEnded, str]] = field(default_factory=list)
+
+    def apply(self, records: Iterable[ClassifiedRecord]) -> None:
+        """Fold `records` in, in order."""
+        for record in records:
+            if self._is_new(record.origin):
+                self._apply(record)
+
+    def _is_new(self, origin: Origin | None) -> bool:
+        if origin is None:
+            return True
+        place = (origin.epoch, origin.offset)
+        raw = str(origin.partition)
+        if place <= self.raw_high.get(raw, (0, -1)):
+            return False
+        self.raw_high[raw] = place
+        return True
+
+    def _apply(self, record: ClassifiedRecord) -> None:
+        match record:
+            case Observed() | Deleted():
+                self._decide(record)
+            case Refused():
+                self._count(record.job_id, "rejected")
+            case RunEnded():
+                self._end_run(record)
+
+    def _decide(self, record: Observed | Deleted) -> None:
+        key = record.key
+        state = self.states.get(key) or _unknown(record)
+        decision = decide(state, record)
+        if decision.state is not state:
+            self.known_versions.setdefault(key, state.version if key in self.states else -1)
+            self.states[key] = decision.state
+            self.touched.add(key)
+        if decision.event is not None:
+            self._emit(key.encode(), decision.event)
+        if decision.outcome not in _UNCOUNTED and record.provenance.job_id is not None:
+            self._count(record.provenance.job_id, decision.outcome)
+
+    def _count(self, job_id: str, outcome: str) -> None:
+        if job_id not in self.jobs:
+            return
+        counter = self._counter(job_id)
+        if not counter.frozen:
+            counter.tally = counter.tally.plus(outcome)
+            self.counted.add(job_id)
+
+    def _end_run(self, marker: RunEnded) -> None:
+        counter = self._counter(marker.job_id)
+        if counter.frozen:
+            return
+        if reason := self._objection(marker):
+            self.refused.append((marker, reason))
+            return
+        counter.frozen = True
+        self.counted.add(marker.job_id)
+        ended = RunMarker(
+            job_id=marker.job_id,
+            tenant_id=marker.tenant_id,
+            outcome=marker.outcome,
+            partition=self.partition,
+            partitions=marker.partitions,
+            tally=counter.tally,
+        )
+        self._emit(None, ended)
+
+    def _objection(self, marker: RunEnded) -> str | None:
+        """Why the marker is not believed: anyone can write to `tickets.raw`."""
+        job = self.jobs.get(marker.job_id)
+        if job is None or job["phase"] != "applying":
+            return f"run.ended: no run {marker.job_id} waits for it"
+        said = (marker.tenant_id, marker.outcome, marker.partition, marker.partitions)
+        known = (job["tenant_id"], job["outcome"], self.partition, len(job["sent"]))
+        if said != known or marker.records != job["sent"][self.partition]:
+            return f"run.ended: does not match run {marker.job_id}"
+        return None
+
+    def _counter(self, job_id: str) -> RunCounter:
+        return self.counters.setdefault(job_id, RunCounter(job_id, self.partition))
+
+    def _emit(self, key: bytes | None, record: LogRecord) -> None:
+        type_ = record.type if isinstance(record, ChangeEvent) else "run.ended"
+        self.events.append((key, encode(record), type_))
+
+
+def _unknown(record: Observed | Deleted) -> TicketState:
+    about = record.ticket if isinstance(record, Observed) else record
+    return TicketState(tenant_id=about.tenant_id, external_id=about.external_id)

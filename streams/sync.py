@@ -1,0 +1,183 @@
+"""The sync agent: tickets.classified -> tickets.changes, through state and outbox (design 4)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import time
+from typing import Any
+
+from domain.errors import UndecodableEventError
+from domain.records import ClassifiedRecord, Deleted, Observed, Refused, RunEnded, decode_record
+from domain.topics import CLASSIFIED
+from infra import crash_points, dead_letters
+from infra.checkpoints import Advance, Checkpoint, Checkpoints, record_hash
+from infra.dead_letters import DeadLetter
+from infra.kafka import Record
+from infra.mongo import Document, Mongo, Session, transaction
+from infra.owners import Owners
+from infra.publisher import Publisher
+from streams.change_outbox import ChangeOutbox, rows_of
+from streams.fold import PartitionFold
+from streams.state_store import StateStore
+
+OUTBOX_SEQUENCE = "outbox_sequence"
+RAW_HIGH = "raw_high"
+
+
+class SyncStep:
+    """One transaction per batch: states, change events as final bytes, run counters, checkpoints.
+
+    Events are published after the commit and forgotten by the next one; a successor publishes
+    what it finds before it writes anything.
+    """
+
+    def __init__(
+        self,
+        mongo: Mongo,
+        checkpoints: Checkpoints,
+        publisher: Publisher,
+        partitions: int,
+        *,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self._mongo = mongo
+        self._checkpoints = checkpoints
+        self._publisher = publisher
+        self._partitions = partitions
+        self._clock = clock
+        self._outbox = ChangeOutbox(mongo, publisher)
+        self._store = StateStore(mongo)
+        self._owners = Owners(mongo)
+        self._session: Session | None = None
+        self._acknowledged: dict[int, list[str]] = {}
+
+    async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
+        """Publish what a predecessor committed, and take over from it."""
+        wanted = list(partitions)
+        session = await self._own(wanted)
+        async with transaction(session):
+            checkpoints = await self._checkpoints.load(wanted, session)
+            rows = await self._outbox.load(wanted, session)
+        await self._outbox.publish(rows)
+        crash_points.reached("leftovers_published")
+        for partition in wanted:
+            mine = [row["_id"] for row in rows if row["partition"] == partition]
+            self._acknowledged[partition] = mine
+        return checkpoints
+
+    async def advance(
+        self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
+    ) -> dict[int, Checkpoint]:
+        """Fold, commit, publish."""
+        session = await self._own(())
+        batches, refused = _decode(slices)
+        await dead_letters.send(self._publisher, refused, self._partitions)
+        acknowledged = [id_ for p in slices for id_ in self._acknowledged[p]]
+        async with transaction(session):
+            folds = await self._fold(batches, checkpoints, session)
+            unbelieved = [_unbelieved(*refusal) for fold in folds for refusal in fold.refused]
+            await dead_letters.send(self._publisher, unbelieved, self._partitions)
+            crash_points.reached("sync_folded")
+            await self._store.save(folds, session)
+            crash_points.reached("sync_state_written")
+            rows = self._rows(folds, checkpoints)
+            await self._outbox.store(rows, acknowledged, session)
+            moves = [_move(fold, slices[fold.partition], checkpoints, rows) for fold in folds]
+            await self._checkpoints.advance(moves, session)
+            crash_points.reached("sync_before_commit")
+        crash_points.reached("sync_committed")
+        await self._outbox.publish(rows)
+        crash_points.reached("sync_published")
+        for partition in slices:
+            mine = [row["_id"] for row in rows if row["partition"] == partition]
+            self._acknowledged[partition] = mine
+        return {move.checkpoint.partition: move.result() for move in moves}
+
+    async def _own(self, partitions: Iterable[int]) -> Session:
+        if self._session is None:
+            self._session = await self._mongo.start_session()
+        await self._owners.take(map(self._checkpoints.id_of, partitions), self._session)
+        return self._session
+
+    async def _fold(
+        self,
+        batches: Mapping[int, Sequence[ClassifiedRecord]],
+        checkpoints: Mapping[int, Checkpoint],
+        session: Session,
+    ) -> list[PartitionFold]:
+        keys = {
+            r.key for some in batches.values() for r in some if isinstance(r, Observed | Deleted)
+        }
+        runs = {p: {j for r in some if (j := _job(r))} for p, some in batches.items()}
+        states = await self._store.states(keys, session)
+        jobs = await self._store.jobs(set().union(*runs.values()), session)
+        ids = [f"{job_id}:{p}" for p, job_ids in runs.items() for job_id in job_ids]
+        counters = await self._store.counters(ids, session)
+        folds = []
+        for partition, records in batches.items():
+            fold = PartitionFold(
+                partition,
+                {raw: (at[0], at[1]) for raw, at in _raw_high(checkpoints[partition]).items()},
+                states,
+                {j: c for j in runs[partition] if (c := counters.get(f"{j}:{partition}"))},
+                jobs,
+            )
+            fold.apply(records)
+            folds.append(fold)
+        return folds
+
+    def _rows(
+        self, folds: Iterable[PartitionFold], checkpoints: Mapping[int, Checkpoint]
+    ) -> list[Document]:
+        now = int(self._clock() * 1000)
+        rows: list[Document] = []
+        for fold in folds:
+            sequence = checkpoints[fold.partition].extra.get(OUTBOX_SEQUENCE) or 0
+            rows += rows_of(fold.partition, sequence, [(*event, now) for event in fold.events])
+        return rows
+
+
+def _decode(
+    slices: Mapping[int, Sequence[Record]],
+) -> tuple[dict[int, list[ClassifiedRecord]], list[DeadLetter]]:
+    batches: dict[int, list[ClassifiedRecord]] = {}
+    refused = []
+    for partition, records in slices.items():
+        batch = batches.setdefault(partition, [])
+        for record in records:
+            try:
+                batch.append(decode_record(record.value))
+            except UndecodableEventError as error:
+                refused.append(dead_letters.of_record(CLASSIFIED, record, error.reason))
+    return batches, refused
+
+
+def _move(
+    fold: PartitionFold,
+    records: Sequence[Record],
+    checkpoints: Mapping[int, Checkpoint],
+    rows: Iterable[Document],
+) -> Advance:
+    checkpoint = checkpoints[fold.partition]
+    mine = [row["sequence"] for row in rows if row["partition"] == fold.partition]
+    extra: dict[str, Any] = {
+        OUTBOX_SEQUENCE: max(mine, default=checkpoint.extra.get(OUTBOX_SEQUENCE)),
+        RAW_HIGH: {raw: list(place) for raw, place in fold.raw_high.items()},
+    }
+    return Advance(checkpoint, records[-1].offset + 1, record_hash(records[-1].value), extra)
+
+
+def _raw_high(checkpoint: Checkpoint) -> Mapping[str, Sequence[int]]:
+    return checkpoint.extra.get(RAW_HIGH) or {}
+
+
+def _job(record: ClassifiedRecord) -> str | None:
+    match record:
+        case Observed() | Deleted():
+            return record.provenance.job_id
+        case Refused() | RunEnded():
+            return record.job_id
+
+
+def _unbelieved(marker: RunEnded, reason: str) -> DeadLetter:
+    origin = marker.origin
+    place = f"{origin.epoch}/{origin.partition}/{origin.offset}" if origin else "unknown"
+    return DeadLetter(f"{CLASSIFIED}/marker/{place}", reason, None, repr(marker).encode())

@@ -1,0 +1,145 @@
+"""A worker process: the three agents, what they need, and a clean end within ten seconds."""
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack
+
+import httpx
+import structlog
+
+from domain.topics import CLASSIFIED, RAW
+from infra.checkpoints import Checkpoints
+from infra.claims import Claims
+from infra.jobs import Jobs
+from infra.limiter import Limiter
+from infra.log_reader import LogReader
+from infra.mongo import Mongo
+from infra.publisher import Publisher
+from infra.rules import default_classifier
+from infra.run_outbox import RunOutbox
+from infra.settings import Settings
+from infra.settlement import Settlement
+from infra.stage import Stage
+from infra.startup import wait_for_engines
+from streams.classifier import ClassifierStep
+from streams.crawl import Crawler
+from streams.faust_app import FaustApp, create_faust_app
+from streams.helpdesk import HelpdeskClient
+from streams.ingestion import Ingestion
+from streams.sync import OUTBOX_SEQUENCE, SyncStep
+
+log = structlog.get_logger()
+
+_TEND_SECONDS = 1.0
+_STOP_SECONDS = 8.0
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set."""
+    async with AsyncExitStack() as stack:
+        mongo = Mongo(settings)
+        stack.callback(mongo.close)
+        await wait_for_engines(settings, mongo)
+        publisher = Publisher(settings)
+        stack.push_async_callback(publisher.stop)
+        stages = {}
+        for topic, make in ((RAW, _classifier_stage), (CLASSIFIED, _sync_stage)):
+            reader = LogReader(settings)
+            stack.push_async_callback(reader.stop)
+            stages[topic] = make(settings, mongo, publisher, reader)
+        http = httpx.AsyncClient(base_url=settings.helpdesk_url, timeout=settings.helpdesk_timeout)
+        await stack.enter_async_context(http)
+        ingestion = await _ingestion(settings, mongo, publisher, http)
+        app = create_faust_app(
+            settings,
+            classify=stages[RAW].absorb,
+            sync=stages[CLASSIFIED].absorb,
+            wake=ingestion.wake,
+        )
+        await _serve(settings, app, stages, ingestion, stop)
+
+
+async def _serve(
+    settings: Settings,
+    app: FaustApp,
+    stages: dict[str, Stage],
+    ingestion: Ingestion,
+    stop: asyncio.Event,
+) -> None:
+    tasks = [
+        asyncio.create_task(ingestion.run(), name="ingestion"),
+        asyncio.create_task(_tend(settings, app, stages), name="tending"),
+        asyncio.create_task(stop.wait(), name="stop"),
+    ]
+    try:
+        await app.start()
+        tasks.append(asyncio.create_task(app.wait_until_stopped(), name="faust"))
+        log.info("worker_started", worker=_name())
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+        if app.crash_reason is not None:
+            raise app.crash_reason
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await asyncio.wait_for(app.stop(), _STOP_SECONDS)
+        except TimeoutError:
+            log.warning("faust_stop_abandoned", seconds=_STOP_SECONDS)
+        log.info("worker_stopped", worker=_name())
+
+
+async def _tend(settings: Settings, app: FaustApp, stages: dict[str, Stage]) -> None:
+    """Once a second, have each stage look after the partitions that Kafka gave this worker."""
+    while True:
+        await asyncio.sleep(_TEND_SECONDS)
+        assigned = app.consumer.assignment()
+        for topic, stage in stages.items():
+            name = settings.topic(topic)
+            await stage.tend({place.partition for place in assigned if place.topic == name})
+
+
+def _classifier_stage(
+    settings: Settings, mongo: Mongo, publisher: Publisher, reader: LogReader
+) -> Stage:
+    checkpoints = Checkpoints(mongo, "classifier", RAW)
+    step = ClassifierStep(default_classifier(), checkpoints, publisher, settings.kafka_partitions)
+    return Stage(RAW, step, checkpoints, reader)
+
+
+def _sync_stage(settings: Settings, mongo: Mongo, publisher: Publisher, reader: LogReader) -> Stage:
+    checkpoints = Checkpoints(mongo, "sync", CLASSIFIED, fenced_extra=OUTBOX_SEQUENCE)
+    step = SyncStep(mongo, checkpoints, publisher, settings.kafka_partitions)
+    return Stage(CLASSIFIED, step, checkpoints, reader)
+
+
+async def _ingestion(
+    settings: Settings, mongo: Mongo, publisher: Publisher, http: httpx.AsyncClient
+) -> Ingestion:
+    jobs = Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions)
+    claims = Claims(mongo, jobs, _name())
+    limiter = Limiter(
+        mongo,
+        "helpdesk",
+        limit=settings.helpdesk_rate_limit,
+        period=settings.helpdesk_rate_period,
+        timeout=settings.helpdesk_timeout,
+    )
+    await limiter.prepare()
+    crawler = Crawler(mongo, jobs, claims, publisher, HelpdeskClient(http, limiter))
+    return Ingestion(
+        claims,
+        crawler,
+        RunOutbox(mongo, publisher),
+        Settlement(mongo, jobs),
+        publisher,
+        lease_seconds=settings.lease_seconds,
+    )
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
