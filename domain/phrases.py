@@ -96,8 +96,6 @@ def _insert(root: Node, slots: Iterable[list[tuple[str, ...]]], rule: int) -> No
         if len(ends) > _WIDEST:
             raise ValueError("can be said in too many ways")
     for node in ends:
-        if node is root:
-            raise ValueError("may be empty")
         if node.rule < 0:
             node.rule = rule
 

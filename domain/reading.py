@@ -15,7 +15,6 @@ from domain.ruleset import Rule
 _BARE_TITLE: Final = 3  # words of a subject that names a topic and says nothing of it
 REACH: Final = 4  # words between a negation and what it negates
 _SENTENCE_ENDS: Final = frozenset((".", "!", "?", ";", "\n", "..."))
-_PAUSES: Final = PUNCTUATION - _SENTENCE_ENDS
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class Reader:
                 if word == "?" and words[at - 1] not in PUNCTUATION:
                     self._asked.append(at)
                 self._end_sentence(at, asked=word == "?")
-            elif word in _PAUSES:
+            else:
                 self._supposing = False
 
     def _end_sentence(self, at: int, *, asked: bool = False) -> None:

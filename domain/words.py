@@ -15,13 +15,16 @@ _FACES: Final = (
     "\u2639\u263a\u2764\U0001f44d\U0001f44e\U0001f494\U0001f600-\U0001f64f\U0001f92c\U0001f973"
 )
 
+# What English hangs on a word counts as a word: "site's" is "site", "'s".
+_CLITIC: Final = rf"[{_QUOTES}](?:[DMSdms]|[Ll][Ll]|[Rr][Ee]|[Vv][Ee])(?!\w)"
+
 # Possessive quantifiers and disjoint classes: the time is linear, whatever the text.
 _WORD: Final = re.compile(
     rf"[Hh][Tt][Tt][Pp][Ss]?://\S++"
     rf"|(?:[Qq][Uu]|[CDJLMNSTcdjlmnst])[{_QUOTES}](?=[^\W\d_])"
-    rf"|[^\W_]++(?:(?![{_QUOTES}][Ss](?!\w))[{_QUOTES}{_MARKS}{_HIDDEN}_@]++[^\W_]++)*+"
+    rf"|[^\W_]++(?:(?!{_CLITIC})[{_QUOTES}{_MARKS}{_HIDDEN}_@]++[^\W_]++)*+"
     rf"[{_MARKS}{_HIDDEN}]*+"
-    rf"|[{_QUOTES}][Ss](?!\w)"
+    rf"|{_CLITIC}"
     rf"|:-?[()]|[{_FACES}]"
     rf"|\n(?=[^\S\n]*+\n)|-(?=\s)"
     rf'|[.!?;:,()\[\]{{}}"“”„«»…–—¿¡\x00\ud800-\udfff]'
