@@ -74,7 +74,7 @@ def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=settings.topic(group),
         enable_auto_commit=False,
-        auto_offset_reset="none",
+        auto_offset_reset="earliest",  # until the seek; what is known is skipped, a gap looked up
         isolation_level="read_committed",
         max_partition_fetch_bytes=_LARGEST_REQUEST,
         fetch_max_wait_ms=250,

@@ -44,39 +44,43 @@ class Probes:
     def __init__(self, probes: Mapping[str, Probe], *, within: float) -> None:
         self._probes = probes
         self._within = within
-        self._given_up: set[asyncio.Task[float]] = set()
+        self._given_up: set[asyncio.Task[None]] = set()
 
     async def ask(self) -> dict[str, ProbeResult]:
         """The state of every dependency, at most `within` seconds from now."""
-        tasks = {name: asyncio.create_task(_timed(probe)) for name, probe in self._probes.items()}
+        took: dict[str, float] = {}
+        tasks = {
+            name: asyncio.create_task(_time(probe, name, took))
+            for name, probe in self._probes.items()
+        }
         try:
             await asyncio.wait(tasks.values(), timeout=self._within)
+            return {name: self._result(name, task, took) for name, task in tasks.items()}
         finally:
             for task in tasks.values():
                 self._give_up(task)
-        return {name: self._result(name, task) for name, task in tasks.items()}
 
     async def close(self) -> None:
         """Wait a moment for what was given up."""
         if self._given_up:
             await asyncio.wait(self._given_up, timeout=self._within)
 
-    def _result(self, name: str, task: asyncio.Task[float]) -> ProbeResult:
-        if not task.done() or task.cancelled():
-            log.warning("dependency_silent", dependency=name, seconds=self._within)
-            return ProbeResult(up=False, latency_ms=round(self._within * 1000, 1))
+    def _result(self, name: str, task: asyncio.Task[None], took: dict[str, float]) -> ProbeResult:
+        latency = round(took.get(name, self._within) * 1000, 1)
+        if not task.done():
+            log.warning("dependency_silent", dependency=name, milliseconds=latency)
+            return ProbeResult(up=False, latency_ms=latency)
         if error := task.exception():
             log.warning("dependency_down", dependency=name, reason=repr(error))
-            return ProbeResult(up=False, latency_ms=0.0)
-        return ProbeResult(up=True, latency_ms=round(task.result() * 1000, 1))
+        return ProbeResult(up=error is None, latency_ms=latency)
 
-    def _give_up(self, task: asyncio.Task[float]) -> None:
+    def _give_up(self, task: asyncio.Task[None]) -> None:
         if not task.done():
             task.cancel()
             self._given_up.add(task)
             task.add_done_callback(self._forget)
 
-    def _forget(self, task: asyncio.Task[float]) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
         self._given_up.discard(task)
         if not task.cancelled():
             task.exception()  # it was given up: what it says in the end interests nobody
@@ -113,7 +117,9 @@ async def halted_partitions(mongo: Mongo) -> list[HaltedPartition]:
     return sorted([HaltedPartition(d["consumer"], d["topic"], d["partition"]) async for d in found])
 
 
-async def _timed(probe: Probe) -> float:
+async def _time(probe: Probe, name: str, took: dict[str, float]) -> None:
     begun = time.monotonic()
-    await probe()
-    return time.monotonic() - begun
+    try:
+        await probe()
+    finally:
+        took[name] = time.monotonic() - begun

@@ -1,5 +1,6 @@
 """Making our topics, and checking that they still are what was made."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ class TopicAdmin:
             if name not in existing and await self._create(name, spec):
                 made.append(name)
             await self._remember(name, spec)
+        await self._until_known()
         return made
 
     async def check(self) -> list[str]:
@@ -77,6 +79,12 @@ class TopicAdmin:
         if code:
             raise for_code(code)(answer.topic_errors[0])
         return True
+
+    async def _until_known(self) -> None:
+        """Wait until the broker's metadata show what was made: it answers a moment earlier."""
+        names = [self._settings.topic(spec.name) for spec in TOPICS]
+        while any(t["error_code"] for t in await self._client.describe_topics(names)):
+            await asyncio.sleep(0.05)
 
     async def _remember(self, name: str, spec: TopicSpec) -> None:
         record = {

@@ -41,16 +41,16 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
         stages = _stages(settings, mongo, publisher, stack)
         log.info("projector_started")
         consuming = [asyncio.create_task(_consume(settings, t, s)) for t, s in stages.items()]
-        stopping = asyncio.create_task(stop.wait())
+        consuming.append(asyncio.create_task(_until(stop)))
         try:
-            await asyncio.wait({stopping, *consuming}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(consuming, return_when=asyncio.FIRST_COMPLETED)
             for task in consuming:
                 if task.done():
                     task.result()
         finally:
-            for task in (stopping, *consuming):
+            for task in consuming:
                 task.cancel()
-            await asyncio.gather(stopping, *consuming, return_exceptions=True)
+            await asyncio.gather(*consuming, return_exceptions=True)
             log.info("projector_stopped")
 
 
@@ -77,6 +77,10 @@ def _stages(
     return stages
 
 
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
 async def _consume(settings: Settings, topic: str, stage: Stage) -> None:
     """Consume `topic` for ever; a consumer that fails is made anew."""
     backoff = Backoff()
@@ -85,7 +89,6 @@ async def _consume(settings: Settings, topic: str, stage: Stage) -> None:
         try:
             await consumer.start()
             consumer.subscribe([settings.topic(topic)], listener=_Assignment(consumer, stage))
-            backoff.reset()
             await _feed(consumer, stage)
         except KafkaError as error:
             log.warning("consumer_restarted", topic=topic, reason=repr(error))
