@@ -88,6 +88,17 @@ def test_a_ticket_can_vanish_without_being_listed_as_deleted(
     helpdesk.restore("quillbarn", ticket["id"])
 
 
+def test_a_deleted_id_can_be_given_anew(helpdesk: HelpdeskServer, http: httpx.Client) -> None:
+    fresh = {**helpdesk.tickets()[0], "id": "again"}
+    helpdesk.insert(fresh)
+    helpdesk.remove(fresh["tenant_id"], "again")
+    helpdesk.insert({**fresh, "subject": "New"})
+
+    assert http.get(f"{TICKETS}/again").json()["subject"] == "New"
+    assert http.get("/external/deleted-tickets").json() == {"deleted_ids": []}
+    helpdesk.remove(fresh["tenant_id"], "again", listed=False)
+
+
 def test_any_id_can_be_asked_for(helpdesk: HelpdeskServer, http: httpx.Client) -> None:
     odd = {**helpdesk.tickets()[0], "id": "a/b ü?#%"}
     helpdesk.insert(odd)

@@ -1,7 +1,7 @@
 """The helpdesk as a process: same tickets at every start, and an end without delay."""
 
-import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from dev.helpdesk.controls import HelpdeskControls
+from dev.helpdesk.faults import Hang
 from dev.helpdesk.first_start import first_start, parse_moment
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskNotReadyError, HelpdeskServer
@@ -85,13 +86,14 @@ def test_a_moment_without_zone_is_utc() -> None:
 
 def test_sigterm_ends_it_at_once_whatever_hangs() -> None:
     with HelpdeskServer(HelpdeskSettings(tickets=5, limit=0)) as helpdesk:
-        hang = b'[{"kind": "hang"}]'
-        httpx.post(f"{helpdesk.url}/_control/faults", content=hang, trust_env=False)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{helpdesk.url}/external/support-tickets", timeout=0.1, trust_env=False)
-        process = psutil.Process(helpdesk.pid)
-        os.kill(helpdesk.pid, signal.SIGTERM)
-        process.wait(timeout=1.0)
+        helpdesk.install_faults([Hang()])
+        host, port = helpdesk.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as caller:
+            caller.sendall(b"GET /external/support-tickets HTTP/1.1\r\nHost: helpdesk\r\n\r\n")
+            until(lambda: helpdesk.faults_fired() == [1])
+            process = psutil.Process(helpdesk.pid)
+            helpdesk.send_signal(signal.SIGTERM)
+            process.wait(timeout=1.0)
 
 
 def test_it_comes_back_on_the_same_port_with_the_same_tickets() -> None:
