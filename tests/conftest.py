@@ -1,0 +1,60 @@
+"""What every test may ask for: the engines of the session, and a deployment of its own on them."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from dev.engines import Engines
+from dev.kafka_jars import JARS, install_jars
+from infra.collections import ensure_collections
+from infra.mongo import Mongo
+from infra.settings import Settings
+from infra.topic_admin import TopicAdmin
+
+hypothesis_settings.register_profile("dev", max_examples=50, deadline=None)
+hypothesis_settings.register_profile("ci", max_examples=500, deadline=None)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """A real Kafka and a real MongoDB on free ports, for the whole session."""
+    install_jars(JARS)
+    root: Path = tmp_path_factory.mktemp("engines")
+    with Engines.local(root) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(engines: Engines) -> Settings:
+    """A deployment of this test's own: fresh topic and database names, few partitions."""
+    name = uuid.uuid4().hex[:12]
+    return Settings(
+        _env_file=None,
+        **{name.lower(): value for name, value in engines.environment().items()},
+        kafka_topic_prefix=f"t{name}.",
+        kafka_partitions=4,
+        mongodb_database=f"t{name}",
+        helpdesk_rate_limit=0,
+    )
+
+
+@pytest.fixture
+async def mongo(settings: Settings) -> AsyncIterator[Mongo]:
+    """The test's database, with its collections; dropped afterwards."""
+    client = Mongo(settings)
+    await ensure_collections(client)
+    yield client
+    await client.client.drop_database(settings.mongodb_database)
+    client.close()
+
+
+@pytest.fixture
+async def topics(settings: Settings, mongo: Mongo) -> None:
+    """The test's topics."""
+    async with TopicAdmin(settings, mongo) as admin:
+        await admin.create()
