@@ -84,6 +84,7 @@ def _draws() -> dict[str, Callable[[Slots], str]]:
         "minutes": _number(11, 48),
         "name": _word(common.names),
         "order": _number(30_000, 99_999, "#{}"),
+        "phone": _word(["iPhone", "Android", "iPad"]),
         "plan": _word(common.plans),
         "product": lambda slots: slots.rng.choice(slots.tenant.products),
         "reference": _reference,
