@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from pydantic import SecretStr
 
 from dev.engines import Engines
 from dev.kafka_jars import JARS, install_jars
@@ -35,7 +36,8 @@ def settings(engines: Engines) -> Settings:
     name = uuid.uuid4().hex[:12]
     return Settings(
         _env_file=None,
-        **{name.lower(): value for name, value in engines.environment().items()},
+        kafka_bootstrap_servers=engines.kafka.bootstrap,
+        mongodb_uri=SecretStr(engines.mongod.uri),
         kafka_topic_prefix=f"t{name}.",
         kafka_partitions=4,
         mongodb_database=f"t{name}",

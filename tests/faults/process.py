@@ -1,0 +1,46 @@
+"""A worker or projector under observation: `python -m tests.faults.process worker`.
+
+It notes each boundary that it reaches, may die at one, and may carry a planted bug.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from cli.main import serve
+from infra import crash_points
+from projections.projector import run_projector
+from streams.worker import run_worker
+from tests.faults import planted
+
+TRACE_BYTES = 64
+
+
+def main() -> None:
+    """Run the service that the first argument names."""
+    crash_points.watch(_watcher(os.environ["FAULT_TRACE"], os.environ.get("FAULT_CRASH_AT", "")))
+    if bug := os.environ.get("FAULT_PLANTED"):
+        planted.BUGS[bug]()
+    serve({"worker": run_worker, "projector": run_projector}[sys.argv[1]])
+
+
+def _watcher(trace: str, crash_at: str) -> Callable[[str], None]:
+    """Write each boundary to the trace file; die at the n-th time of `name:n`."""
+    file = os.open(trace, os.O_RDWR | os.O_CREAT)
+    name, _, times = crash_at.partition(":")
+    left = int(times or 0)
+
+    def watch(reached: str) -> None:
+        nonlocal left
+        os.pwrite(file, reached.ljust(TRACE_BYTES).encode(), 0)
+        if reached == name:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return watch
+
+
+if __name__ == "__main__":
+    main()
