@@ -35,6 +35,7 @@ def _by(*fields: str) -> list[tuple[str, int]]:
 
 
 _NEWEST = ("created_at", DESCENDING)
+_LAST_UPDATED = ("updated_at", DESCENDING)
 _TENANT = ("tenant_id", ASCENDING)
 
 # What each query of the API walks; `external_id` makes the keys that order lists unique.
@@ -42,9 +43,15 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     TICKETS: [
         _index(*_by("tenant_id", "external_id"), name="ticket", unique=True),
         _index(_TENANT, ("deleted_at", ASCENDING), _NEWEST, *_by("external_id"), name="newest"),
-        _index(*_by("tenant_id", "urgency", "requires_action", "created_at"), name="urgent"),
-        _index(*_by("tenant_id", "status", "created_at"), name="status"),
-        _index(*_by("tenant_id", "customer_id", "created_at"), name="customer"),
+        _index(
+            _TENANT, ("deleted_at", ASCENDING), _LAST_UPDATED, *_by("external_id"), name="updated"
+        ),
+        _index(
+            *_by("tenant_id", "urgency", "requires_action", "created_at", "external_id"),
+            name="urgent",
+        ),
+        _index(*_by("tenant_id", "status"), _NEWEST, *_by("external_id"), name="status"),
+        _index(*_by("tenant_id", "customer_id"), _NEWEST, *_by("external_id"), name="customer"),
         _index(*_by("tenant_id", "changed_at", "external_id"), name="changed"),
         _index(("purge_after", ASCENDING), name="purge", expireAfterSeconds=0),
     ],
@@ -52,7 +59,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         _index(*_by("tenant_id", "ticket_id", "version"), name="ticket", unique=True),
     ],
     INGESTION_LOGS: [
-        _index(_TENANT, ("started_at", DESCENDING), name="newest"),
+        _index(_TENANT, ("started_at", DESCENDING), ("_id", DESCENDING), name="newest"),
     ],
     PARKED: [_index(*_by("partition"), name="partition")],
     CHANGE_OUTBOX: [_index(*_by("partition", "sequence"), name="order", unique=True)],

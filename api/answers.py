@@ -1,0 +1,24 @@
+"""JSON answers, encoded at once from plain values; the models of `api.models` describe them."""
+
+from typing import Any
+
+import msgspec
+from fastapi import Response
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class JsonResponse(Response):
+    """An answer whose content is made of dicts, lists and scalars."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 (JSON is of any shape)
+        """The bytes of `content`."""
+        return _ENCODE(content)
+
+
+class ProblemResponse(JsonResponse):
+    """An RFC 9457 answer."""
+
+    media_type = "application/problem+json"

@@ -1,0 +1,52 @@
+"""The application: its routes, bare and under `/v1`, and the life of its connections."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+from fastapi import Depends, FastAPI
+
+from api.dependencies import refuse_repeated_parameters
+from api.openapi import document
+from api.problems import add_problem_handlers
+from api.request_ids import RequestIds
+from api.routers import health, ingest, tenants, tickets
+from api.services import Services
+from infra.settings import Settings
+
+_ROUTERS: Final = (ingest.router, tickets.router, tenants.router, health.router)
+_VERSION: Final = "1"
+_DESCRIPTION: Final = (
+    "Support tickets of many tenants: ingested, classified, and answered from read models.\n\n"
+    "Every route is served bare and under `/v1`. Errors are RFC 9457 problems."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API of one process; it connects when it starts and serves whatever is down."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = Services(settings)
+        try:
+            yield
+        finally:
+            await app.state.services.close()
+
+    app = FastAPI(
+        title="Deskstream",
+        version=_VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_repeated_parameters)],
+    )
+    app.openapi = partial(document, app)  # type: ignore[method-assign]
+    for router in _ROUTERS:
+        app.include_router(router)
+        app.include_router(router, prefix="/v1", include_in_schema=False)
+    add_problem_handlers(app)
+    app.add_middleware(RequestIds)
+    return app

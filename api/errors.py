@@ -1,0 +1,30 @@
+"""Errors of the API itself: what a caller asked for in a way that cannot be answered."""
+
+from domain.errors import DeskstreamError
+
+
+class ParameterError(DeskstreamError):
+    """A parameter that passes for its type and still cannot be used."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(f"{parameter}: {reason}")
+        self.parameter = parameter
+        self.reason = reason
+
+
+class HaltedError(DeskstreamError):
+    """Partitions stand still until an operator looks; each as `consumer`, `topic`, `partition`."""
+
+    def __init__(self, halted: list[dict[str, str | int]]) -> None:
+        names = ", ".join(f"{h['topic']}[{h['partition']}]" for h in halted)
+        super().__init__(f"stands still: {names}")
+        self.halted = halted
+
+
+class UnhealthyError(DeskstreamError):
+    """Something that the service depends on does not answer."""
+
+    def __init__(self, dependencies: dict[str, dict[str, str | float]]) -> None:
+        down = [name for name, state in dependencies.items() if state["state"] != "up"]
+        super().__init__(f"no usable answer from: {', '.join(down)}")
+        self.dependencies = dependencies

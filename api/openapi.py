@@ -1,0 +1,48 @@
+"""The OpenAPI document: problems on every route, and both places where the routes are served."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.run_models import Problem
+
+_REFERENCE: Final = "#/components/schemas/{model}"  # as pydantic fills it in
+_ALWAYS: Final = (422, 503)
+_MEANINGS: Final = {
+    404: "There is no such thing, or not for this tenant.",
+    409: "A run of this tenant is on; `job_id` names it.",
+    422: "A parameter is missing, unknown or of no use; `errors` says which and why.",
+    503: "Something that is needed for the answer is down; `Retry-After` says when to ask again.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer these problems besides the usual ones."""
+    schema = {"$ref": _REFERENCE.format(model=Problem.__name__)}
+    return {
+        status: {
+            "description": _MEANINGS[status],
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for status in sorted({*statuses, *_ALWAYS})
+    }
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of `app`, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            servers=[{"url": "/"}, {"url": "/v1"}],
+        )
+        schema = Problem.model_json_schema(ref_template=_REFERENCE)
+        components = made.setdefault("components", {}).setdefault("schemas", {})
+        components.update(schema.pop("$defs", {}))
+        components[Problem.__name__] = schema
+        app.openapi_schema = made
+    return app.openapi_schema

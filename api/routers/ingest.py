@@ -1,0 +1,106 @@
+"""`/ingest`: runs, started, watched and remembered."""
+
+from datetime import MAXYEAR, UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from api.answers import JsonResponse
+from api.audit_queries import newest_audits
+from api.dependencies import Connections, TargetPath
+from api.documents import shown_audit, shown_instant
+from api.links import next_link
+from api.openapi import problems
+from api.parameters import LogsQuery, NoParameters, RunQuery, TargetQuery
+from api.run_models import AuditPage, LockView, Progress, RunAccepted, RunResult, RunStatus
+from api.runs import accepted, last_run, progress
+from domain.runs import ALL_TENANTS
+
+router = APIRouter(prefix="/ingest", tags=["ingest"])
+
+
+@router.post(
+    "/run",
+    response_model=RunResult,
+    response_description="The run ended within `wait`.",
+    responses={
+        **problems(409),
+        202: {"model": RunAccepted, "description": "The run is queued, or `wait` ran out."},
+    },
+)
+async def start_run(
+    request: Request, services: Connections, query: Annotated[RunQuery, Query()]
+) -> JsonResponse:
+    """Start a run; with `wait`, stay for its end."""
+    of_all = query.tenant_id == ALL_TENANTS
+    known = await services.deployment.known_tenants() if of_all else []
+    job = await services.jobs.request(query.tenant_id, known)
+    services.wake_ups.send(job)
+    location = request.url.path.removesuffix("/run") + f"/progress/{job['_id']}"
+    headers = {"Location": location}
+    if query.wait and await services.runs.wait_for_end(
+        job["_id"], query.wait, request.is_disconnected
+    ):
+        shown = progress(await services.runs.state(job["_id"]), datetime.now(UTC))
+        return JsonResponse({**shown, **shown["counters"]}, headers=headers)
+    return JsonResponse(accepted(job, location), status_code=202, headers=headers)
+
+
+@router.get("/status", response_model=RunStatus, responses=problems())
+async def get_status(services: Connections, query: Annotated[TargetQuery, Query()]) -> JsonResponse:
+    """Whether a run is on, and how the last one ended."""
+    job = await services.jobs.active(query.tenant_id)
+    last = await services.jobs.last_ended(query.tenant_id)
+    answer = {
+        "tenant_id": query.tenant_id,
+        "running": job is not None,
+        "job_id": job["_id"] if job else None,
+        "phase": job["phase"] if job else None,
+        "since": shown_instant(job["started_at"] or job["requested_at"]) if job else None,
+        "last_run": last_run(last) if last else None,
+    }
+    return JsonResponse(answer)
+
+
+@router.get("/progress/{job_id}", response_model=Progress, responses=problems(404))
+async def get_progress(
+    job_id: str, services: Connections, _: Annotated[NoParameters, Query()]
+) -> JsonResponse:
+    """How far a run has got; it stays readable for ever.
+
+    `completed` means applied: all that the run changed can be read through the API.
+    """
+    return JsonResponse(progress(await services.runs.state(job_id), datetime.now(UTC)))
+
+
+@router.get("/lock/{tenant_id}", response_model=LockView, responses=problems())
+async def get_lock(
+    tenant_id: TargetPath, services: Connections, _: Annotated[NoParameters, Query()]
+) -> JsonResponse:
+    """The lease that lets one run at a time work for a tenant, by the database's clock."""
+    lease = await services.jobs.leases.find(tenant_id)
+    # A lease without a heartbeat is held until the run ends: to the end of the calendar.
+    kept = lease is not None and lease["expires_at"].year == MAXYEAR
+    answer = {
+        "tenant_id": tenant_id,
+        "locked": lease is not None,
+        "job_id": lease["job_id"] if lease else None,
+        "acquired_at": shown_instant(lease["acquired_at"]) if lease else None,
+        "expires_at": shown_instant(lease["expires_at"]) if lease and not kept else None,
+    }
+    return JsonResponse(answer)
+
+
+@router.get("/logs", response_model=AuditPage, responses=problems())
+async def list_logs(
+    request: Request, services: Connections, query: Annotated[LogsQuery, Query()]
+) -> JsonResponse:
+    """How the runs of a tenant ended, newest first."""
+    found = await newest_audits(services.scope(query.tenant_id), query.limit, query.cursor)
+    answer = {
+        "logs": [shown_audit(document) for document in found.documents],
+        "limit": found.limit,
+        "next_cursor": found.next_cursor,
+    }
+    headers = next_link(request, cursor=found.next_cursor) if found.next_cursor else {}
+    return JsonResponse(answer, headers=headers)

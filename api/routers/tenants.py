@@ -1,0 +1,28 @@
+"""`/tenants`: what the tickets of a tenant come to."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.answers import JsonResponse
+from api.dependencies import Connections, TenantPath
+from api.models import Statistics
+from api.openapi import problems
+from api.parameters import StatisticsQuery
+from api.statistics import TicketRange, count_tickets
+from api.zones import zone_of
+
+router = APIRouter(prefix="/tenants", tags=["tenants"])
+
+
+@router.get("/{tenant_id}/stats", response_model=Statistics, responses=problems(404))
+async def get_statistics(
+    tenant_id: TenantPath, services: Connections, query: Annotated[StatisticsQuery, Query()]
+) -> JsonResponse:
+    """The live tickets of a tenant in figures: one snapshot, so that all sums agree.
+
+    The range is half-open over `created_at` and bounds every figure, the trend as well.
+    """
+    chosen = TicketRange(query.from_date, query.to_date, query.tz, zone_of(query.tz))
+    return JsonResponse(await count_tickets(services.scope(tenant_id), chosen, datetime.now(UTC)))
