@@ -1,0 +1,82 @@
+"""The API as the command line calls it; a moment without an answer is no failure."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+import httpx
+
+from domain.errors import DeskstreamError, TenantBusyError
+
+_PATIENCE_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 0.5
+
+
+class ApiError(DeskstreamError):
+    """The API cannot be reached, or refused what it was asked."""
+
+
+class ApiClient:
+    """Calls the API at `url`.
+
+    `pause` waits between attempts, in seconds; what it raises ends the call.
+    """
+
+    def __init__(self, url: str, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self.url = url.rstrip("/")
+        self.pause = pause
+        self._http = httpx.Client(base_url=self.url, timeout=10.0, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def start_run(self, tenant_id: str) -> str:
+        """Start a run of a tenant, or of `*`; return its job id.
+
+        Raises:
+            TenantBusyError: a run is on.
+            ApiError: there is no API, or it refused.
+        """
+        try:
+            answer = self._http.post("/ingest/run", params={"tenant_id": tenant_id})
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise TenantBusyError(tenant_id, _problem(answer).get("job_id"))
+        return str(self._checked(answer)["job_id"])
+
+    def get(self, path: str, **parameters: str) -> dict[str, Any]:
+        """The answer of a route; while the API is away or not ready, ask again for 30 seconds."""
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                answer = self._http.get(path, params=parameters)
+            except httpx.HTTPError as error:
+                if time.monotonic() > give_up:
+                    raise self._unreachable(error) from error
+            else:
+                away = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+                if not away or time.monotonic() > give_up:
+                    return self._checked(answer)
+            self.pause(_PAUSE_SECONDS)
+
+    def _checked(self, answer: httpx.Response) -> dict[str, Any]:
+        if answer.is_success:
+            body: dict[str, Any] = answer.json()
+            return body
+        detail = _problem(answer).get("detail", answer.reason_phrase)
+        raise ApiError(f"{self.url}{answer.url.path} answered {answer.status_code}: {detail}")
+
+    def _unreachable(self, error: httpx.HTTPError) -> ApiError:
+        return ApiError(f"{self.url} cannot be reached: {str(error) or type(error).__name__}")
+
+
+def _problem(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

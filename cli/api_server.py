@@ -1,0 +1,69 @@
+"""The API as a process: one socket, our logs, and an end within seconds."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from domain.errors import DeskstreamError
+from infra.settings import Settings
+
+log = structlog.get_logger()
+
+_GRACE_SECONDS: Final = 5
+
+
+class ListenError(DeskstreamError):
+    """The API cannot listen where it was told to."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"API_HOST={host}, API_PORT={port}: cannot listen there: {reason}")
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: who runs the service heeds them."""
+        yield
+
+
+async def run_api(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set; then finish what is under way, for at most 5 seconds.
+
+    Raises:
+        ListenError: the address is taken, or is none of this machine.
+    """
+    with _listen(settings.api_host, settings.api_port) as listener:
+        server = _Server(
+            uvicorn.Config(
+                create_app(settings),
+                http="httptools",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        serving = asyncio.create_task(server.serve([listener]))
+        stopping = asyncio.create_task(stop.wait())
+        host, port = listener.getsockname()[:2]
+        log.info("api_started", url=f"http://{host}:{port}")
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+        log.info("api_stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ListenError(host, port, error.strerror or str(error)) from error

@@ -1,0 +1,97 @@
+"""Running a command: settings and logs first; an error on purpose is one line and an exit code."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+import typer
+
+# Commands import what they need when they run: `deskstream --help` answers at once.
+if TYPE_CHECKING:
+    from infra.settings import Settings
+
+T = TypeVar("T")
+Service: TypeAlias = "Callable[[Settings, asyncio.Event], Awaitable[None]]"
+
+FAILED: Final = 1
+MISUSED: Final = 2
+_STOP_SECONDS: Final = 9.0
+
+
+def serve(service: Service) -> None:
+    """Run a service until SIGINT or SIGTERM."""
+    import uvloop
+
+    from infra.settings import load_settings
+    from infra.telemetry import configure_logging
+
+    with one_line_errors():
+        settings = load_settings()
+        configure_logging(settings)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_signalled(service, settings))
+
+
+def perform(action: "Callable[[Settings], Coroutine[Any, Any, T]]") -> T:
+    """Run an action that comes to its end, and return its result; it logs only with DEBUG."""
+    from infra.settings import load_settings
+    from infra.telemetry import configure_logging
+
+    with one_line_errors():
+        settings = load_settings()
+        configure_logging(settings)
+        if settings.log_level != "DEBUG":
+            logging.disable(logging.CRITICAL)
+        return asyncio.run(action(settings))
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn errors on purpose, and engines that are down, into one line and an exit code."""
+    from aiokafka.errors import KafkaConnectionError, KafkaError
+    from pymongo.errors import PyMongoError
+
+    from domain.errors import DeskstreamError
+    from infra.settings import SettingsError
+
+    try:
+        yield
+    except SettingsError as error:
+        raise _ended(str(error), MISUSED) from None
+    except DeskstreamError as error:
+        raise _ended(str(error), FAILED) from None
+    except PyMongoError as error:
+        # What follows the parenthesis is a page about the topology.
+        reason = str(error).split(" (", 1)[0]
+        raise _ended(f"MongoDB cannot be used: {reason}", FAILED) from None
+    except KafkaConnectionError:
+        raise _ended("no Kafka answers at KAFKA_BOOTSTRAP_SERVERS", FAILED) from None
+    except KafkaError as error:
+        raise _ended(f"Kafka cannot be used: {error}", FAILED) from None
+
+
+def _ended(message: str, code: int) -> typer.Exit:
+    typer.echo(f"deskstream: {' '.join(message.split())}", err=True)
+    return typer.Exit(code)
+
+
+async def _until_signalled(service: Service, settings: "Settings") -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    working = asyncio.ensure_future(service(settings, stop))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        # A service that still waits for its engines does not look at `stop`.
+        await asyncio.wait({working}, timeout=_STOP_SECONDS)
+        working.cancel()
+    try:
+        await working
+    except asyncio.CancelledError:
+        return

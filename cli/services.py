@@ -1,0 +1,24 @@
+"""`deskstream worker`, `projector`, `api`: the processes, any number of each."""
+
+from cli.running import serve
+
+
+def worker() -> None:
+    """Crawl, classify and detect changes; any number of workers share the work."""
+    from streams.worker import run_worker
+
+    serve(run_worker)
+
+
+def projector() -> None:
+    """Keep the read models; any number of projectors share the partitions."""
+    from projections.projector import run_projector
+
+    serve(run_projector)
+
+
+def api() -> None:
+    """Serve the HTTP API on API_HOST and API_PORT; any number of them, each on its port."""
+    from cli.api_server import run_api
+
+    serve(run_api)
