@@ -37,12 +37,16 @@ class Classifier:
 
 
 def _urgency(reading: Reading) -> Urgency:
-    """Return the level of the gravest claim; an amplifier lifts a medium one beside it."""
+    """Return the level of the gravest claim; an amplifier lifts a medium one beside it.
+
+    A plea for speed alone is medium.
+    """
     medium, amplified = _sentences(reading, "medium"), _sentences(reading, "amplifier")
+    hurried = any(claim.rule.plea for claim in reading.claims)
     near = {sentence + step for sentence in amplified for step in (-1, 0, 1)}
     if _sentences(reading, "high") or medium & near:
         return "high"
-    return "medium" if medium or amplified else "low"
+    return "medium" if medium or hurried else "low"
 
 
 def _sentences(reading: Reading, effect: str) -> set[int]:

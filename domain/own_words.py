@@ -34,8 +34,8 @@ _SENT_FROM: Final = (
 )  # fmt: skip
 _SIGN_OFFS: Final = frozenset(
     (
-        "best regards", "kind regards", "warm regards", "regards", "best wishes", "sincerely",
-        "yours sincerely", "yours faithfully", "yours truly", "sincerely yours",
+        "best regards", "best", "kind regards", "warm regards", "regards", "best wishes",
+        "sincerely", "yours sincerely", "yours faithfully", "yours truly", "sincerely yours",
         "with kind regards", "with best regards",
         "mit freundlichen grüßen", "mit freundlichen grüssen",
         "mit freundlichem gruß", "freundliche grüße", "viele grüße", "beste grüße", "liebe grüße",

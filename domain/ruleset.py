@@ -92,8 +92,8 @@ def _check(rule: Rule, ruleset: Ruleset, seen: set[str]) -> None:
         raise RulesetError(f"rule {rule.name!r}: has no phrases")
     for phrase in phrases:
         slots = phrase.split()
-        if not slots or slots[0].startswith("*") or slots[0].endswith("?"):
-            raise RulesetError(f"rule {rule.name!r}: {phrase!r} must begin with a fixed word")
+        if not slots or slots[0].endswith(("*", "?")) or slots[-1].startswith("*"):
+            raise RulesetError(f"rule {rule.name!r}: {phrase!r} must begin and end with words")
         for name in re.findall(r"\$(\w+)", phrase):
             if name not in ruleset.lists:
                 raise RulesetError(f"rule {rule.name!r}: {phrase!r} uses the unknown list {name}")

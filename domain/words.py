@@ -22,7 +22,7 @@ _CLITIC: Final = rf"[{_QUOTES}](?:[DMSdms]|[Ll][Ll]|[Rr][Ee]|[Vv][Ee])(?!\w)"
 _WORD: Final = re.compile(
     rf"[Hh][Tt][Tt][Pp][Ss]?://\S++"
     rf"|(?:[Qq][Uu]|[CDJLMNSTcdjlmnst])[{_QUOTES}](?=[^\W\d_])"
-    rf"|[^\W_]++(?:(?!{_CLITIC})[{_QUOTES}{_MARKS}{_HIDDEN}_@]++[^\W_]++)*+"
+    rf"|[^\W_ʼ]++(?:(?!{_CLITIC})[{_QUOTES}{_MARKS}{_HIDDEN}_@]++[^\W_ʼ]++)*+"
     rf"[{_MARKS}{_HIDDEN}]*+"
     rf"|{_CLITIC}"
     rf"|:-?[()]|[{_FACES}]"
