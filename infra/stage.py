@@ -13,8 +13,9 @@ from pymongo.errors import PyMongoError
 
 from domain.errors import FenceError, LogMismatchError
 from infra.backoff import Backoff
-from infra.checkpoints import Checkpoint, Checkpoints, record_hash
+from infra.checkpoints import Checkpoint, Checkpoints
 from infra.kafka import Record
+from infra.log_identity import objections
 from infra.log_reader import LogReader
 
 log = structlog.get_logger()
@@ -68,7 +69,7 @@ class Stage:
         wanted = list(partitions)
         async with self._turn:
             self._forget(wanted)
-            await self._patiently({partition: [] for partition in wanted})
+            await self._patiently({partition: [] for partition in wanted}, only_open=True)
             return {p: self._known[p].next_offset for p in wanted if p in self._known}
 
     async def tend(self, assigned: set[int]) -> None:
@@ -82,11 +83,15 @@ class Stage:
         silent = monotonic() - self._heard.get(partition, 0.0) > _SILENCE_SECONDS
         return partition not in self._known or silent
 
-    async def _patiently(self, pending: dict[int, list[Record]]) -> None:
+    async def _patiently(
+        self, pending: dict[int, list[Record]], *, only_open: bool = False
+    ) -> None:
         backoff = Backoff()
         while pending:
             try:
                 await self._open(pending)
+                if only_open:
+                    return
                 await self._advance({p: r for p, r in pending.items() if p not in self._halted})
                 return
             except FenceError as error:
@@ -113,34 +118,21 @@ class Stage:
         bounds = await self._reader.bounds(self._topic, new)
         await self._checkpoints.create({p: start for p, (start, _) in bounds.items()})
         opened = await self._step.open(new)
-        for partition, checkpoint in opened.items():
-            await self._recognise(checkpoint, *bounds[partition])
+        for partition, reason in (await objections(self._reader, self._topic, opened)).items():
+            await self._judge(partition, reason)
         self._known |= {p: c for p, c in opened.items() if p not in self._halted}
+        self._heard |= dict.fromkeys(new, monotonic())
 
-    async def _recognise(self, checkpoint: Checkpoint, start: int, end: int) -> None:
-        """Halt the partition unless the log still is the one that the checkpoint was made on."""
-        partition, position = checkpoint.partition, checkpoint.next_offset
-        try:
-            if not start <= position <= end:
-                reason = f"checkpoint at {position}, the log holds {start} to {end}"
-                raise LogMismatchError(self._topic, partition, reason)
-            if checkpoint.last is not None and start < position:
-                read, _ = await self._reader.read(self._topic, partition, position - 1, position)
-                if read and record_hash(read[0].value) != checkpoint.last:
-                    reason = f"the record before {position} is another one"
-                    raise LogMismatchError(self._topic, partition, reason)
-        except LogMismatchError as error:
-            await self._halt(error)
-        else:
+    async def _judge(self, partition: int, reason: str | None) -> None:
+        """Halt a partition whose log lost records, or let it go on."""
+        if reason is None:
             if self._halted.pop(partition, None):
                 await self._checkpoints.halt(partition, None)
-
-    async def _halt(self, error: LogMismatchError) -> None:
-        if self._halted.get(error.partition) != error.reason:
-            log.error("partition_halted", topic=self._topic, partition=error.partition,
-                      reason=error.reason)  # fmt: skip
-        self._halted[error.partition] = error.reason
-        await self._checkpoints.halt(error.partition, error.reason)
+            return
+        if self._halted.get(partition) != reason:
+            log.error("partition_halted", topic=self._topic, partition=partition, reason=reason)
+        self._halted[partition] = reason
+        await self._checkpoints.halt(partition, reason)
 
     async def _advance(self, pending: dict[int, list[Record]]) -> None:
         """Feed the step, gaps first, until every pending record is behind its checkpoint."""

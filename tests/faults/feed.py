@@ -84,21 +84,17 @@ class Feed:
         if not life.revision:
             return self._observed(life, now, now)
         kinds = _WHILE_GONE if life.gone else _WHILE_LIVE
-        match self._random.choices(list(kinds), kinds.values())[0]:
-            case "update":
-                return self._observed(life, now, now)
-            case "touch":
-                return self._observed(life, now, now, change=False)
-            case "older":
-                return self._observed(life, last - 50, now)
-            case "equal":
-                return self._observed(life, last, now)
-            case "late":
-                return self._observed(life, last, last - 9)
-            case "delete":
-                return self._deleted(life)
-            case _:
-                return self._random.choice(life.sent)
+        kind = self._random.choices(list(kinds), list(kinds.values()))[0]
+        moments = {
+            "update": (now, now),
+            "touch": (now, now),
+            "older": (last - 50, now),
+            "equal": (last, now),
+            "late": (last, last - 9),
+        }
+        if kind in moments:
+            return self._observed(life, *moments[kind], change=kind != "touch")
+        return self._deleted(life) if kind == "delete" else self._random.choice(life.sent)
 
     def _observed(self, life: _Life, updated: int, time: int, *, change: bool = True) -> bytes:
         life.revision += change

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from cli.main import serve
+from cli.running import serve
 from infra import crash_points
 from projections.projector import run_projector
 from streams.worker import run_worker

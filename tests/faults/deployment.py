@@ -1,0 +1,122 @@
+"""Real processes of ours on the engines of the session: started, killed, suspended, observed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.settings import Settings
+from tests.faults.process import TRACE_BYTES
+
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Process:
+    """One worker or projector."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    trace: Path
+    log: Path
+
+    def last_boundary(self) -> str:
+        """The boundary that it passed last, or what it did before any."""
+        if not self.trace.exists():
+            return "starting"
+        return self.trace.read_bytes()[:TRACE_BYTES].decode().strip() or "starting"
+
+    def kill(self) -> str:
+        """SIGKILL; return what the process was doing."""
+        self.popen.kill()
+        self.popen.wait()
+        return self.last_boundary()
+
+    def suspend(self) -> None:
+        """SIGSTOP."""
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.popen.send_signal(signal.SIGCONT)
+
+    @property
+    def is_alive(self) -> bool:
+        """True while it runs."""
+        return self.popen.poll() is None
+
+
+class Deployment:
+    """The processes of one test."""
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self.settings = settings
+        self._directory = directory
+        self._started: list[Process] = []
+
+    def start(self, service: str, *, crash_at: str = "", planted: str = "") -> Process:
+        """Start a worker or projector; `crash_at` is `boundary:n`, `planted` a bug's name."""
+        number = len(self._started)
+        trace = self._directory / f"{number}-{service}.trace"
+        log = self._directory / f"{number}-{service}.log"
+        environment = (
+            os.environ
+            | self._environment()
+            | {
+                "FAULT_TRACE": str(trace),
+                "FAULT_CRASH_AT": crash_at,
+                "FAULT_PLANTED": planted,
+            }
+        )
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.process", service],
+                cwd=_ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        process = Process(service, popen, trace, log)
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End everything, at once and for sure."""
+        for process in self._started:
+            if process.is_alive:
+                process.resume()
+                process.popen.terminate()
+        for process in self._started:
+            try:
+                process.popen.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def logs(self) -> str:
+        """The last lines of every process, for the report of a failed test."""
+        tails = (
+            f"--- {p.log.name} (exit {p.popen.poll()})\n"
+            + "\n".join(p.log.read_text(errors="replace").splitlines()[-15:])
+            for p in self._started
+        )
+        return "\n".join(tails)
+
+    def _environment(self) -> dict[str, str]:
+        values = self.settings.model_dump()
+        values["mongodb_uri"] = self.settings.mongodb_uri.get_secret_value()
+        return {name.upper(): str(value) for name, value in values.items()}
+
+
+@contextmanager
+def deployed(settings: Settings, directory: Path) -> Iterator[Deployment]:
+    """A deployment that is gone when the block ends."""
+    deployment = Deployment(settings, directory)
+    try:
+        yield deployment
+    finally:
+        deployment.stop()

@@ -1,0 +1,148 @@
+"""The judge of a disturbed run: starts from the inputs, and trusts neither state nor documents."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from domain.topics import CHANGES, CLASSIFIED, RAW, RUN_EVENTS
+from infra.kafka import plain_consumer
+from infra.mongo import Mongo
+from infra.settings import Settings
+from tests.faults.feed import FeedRecord
+
+Event = dict[str, Any]
+
+_CONSUMERS = {
+    "classifier": RAW,
+    "sync": CLASSIFIED,
+    "tickets": CHANGES,
+    "ingestion_logs": RUN_EVENTS,
+}
+
+
+async def send(settings: Settings, records: Iterable[FeedRecord], rate: float = 0.0) -> None:
+    """Write a feed to `tickets.raw`, at `rate` records per second, or as fast as possible."""
+    loop = asyncio.get_running_loop()
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, enable_idempotence=True, linger_ms=5
+    )
+    await producer.start()
+    try:
+        began = loop.time()
+        for number, record in enumerate(records):
+            if rate and (ahead := number / rate - (loop.time() - began)) > 0:
+                await asyncio.sleep(ahead)
+            await producer.send(
+                settings.topic(RAW), record.value, key=record.key, partition=record.partition
+            )
+    finally:
+        await producer.stop()
+
+
+async def ends(settings: Settings, topic: str) -> dict[int, int]:
+    """The end offset of each partition of a topic."""
+    consumer = plain_consumer(settings)
+    await consumer.start()
+    try:
+        count = 1 if topic == RUN_EVENTS else settings.kafka_partitions
+        places = [TopicPartition(settings.topic(topic), p) for p in range(count)]
+        return {p.partition: end for p, end in (await consumer.end_offsets(places)).items()}
+    finally:
+        await consumer.stop()
+
+
+async def lag(settings: Settings, mongo: Mongo) -> dict[str, int]:
+    """Records ahead of each consumer's checkpoints."""
+    found: dict[str, int] = {}
+    for consumer, topic in _CONSUMERS.items():
+        wanted = {"consumer": consumer, "topic": topic}
+        reached = {
+            d["partition"]: d["next_offset"] async for d in mongo["checkpoints"].find(wanted)
+        }
+        last = await ends(settings, topic)
+        found[consumer] = sum(end - reached.get(p, 0) for p, end in last.items())
+    return found
+
+
+async def until_still(settings: Settings, mongo: Mongo, seconds: float) -> dict[str, int]:
+    """Wait until no consumer lags, at most so long; return what lags still."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    still = 0
+    while True:
+        behind = {name: count for name, count in (await lag(settings, mongo)).items() if count}
+        still = 0 if behind else still + 1
+        if still == 2 or loop.time() > deadline:
+            return behind
+        await asyncio.sleep(0.3)
+
+
+async def read_log(
+    settings: Settings, topic: str = CHANGES
+) -> list[tuple[int, bytes | None, bytes]]:
+    """Every record of a topic: partition, key, value, in the order of each partition."""
+    consumer = plain_consumer(settings)
+    await consumer.start()
+    try:
+        found: list[tuple[int, bytes | None, bytes]] = []
+        for partition, end in (await ends(settings, topic)).items():
+            place = TopicPartition(settings.topic(topic), partition)
+            consumer.assign([place])
+            consumer.seek(place, 0)
+            while await consumer.position(place) < end:
+                some = await consumer.getmany(place, timeout_ms=500)
+                found += [(partition, r.key, r.value) for r in some.get(place, ())]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def deduplicated(
+    log: Iterable[tuple[int, bytes | None, bytes]],
+) -> tuple[dict[str, Event], list[str]]:
+    """The log's change events by `key:version`, in first order, and what is wrong with repeats."""
+    events: dict[str, bytes] = {}
+    wrong = []
+    for _, key, value in log:
+        if key is None:
+            continue
+        event = json.loads(value)
+        id_ = f"{key.decode()}:{event['version']}"
+        if events.setdefault(id_, value) != value:
+            wrong.append(f"{id_} was written twice with different content")
+    return {id_: json.loads(value) for id_, value in events.items()}, wrong
+
+
+def gaps(events: Iterable[str]) -> list[str]:
+    """Tickets whose versions are not 1..n in the order of the log."""
+    last: dict[str, int] = {}
+    wrong = []
+    for id_ in events:
+        key, _, version = id_.rpartition(":")
+        if int(version) != last.get(key, 0) + 1:
+            wrong.append(f"{key}: version {version} follows {last.get(key, 0)}")
+        last[key] = int(version)
+    return wrong
+
+
+def differences(name: str, expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """What is missing, surplus or different, by key."""
+    wrong = [f"{name} {key}: missing" for key in expected.keys() - found.keys()]
+    wrong += [f"{name} {key}: surplus" for key in found.keys() - expected.keys()]
+    wrong += [
+        f"{name} {key}: {_first_difference(expected[key], found[key])}"
+        for key in expected.keys() & found.keys()
+        if expected[key] != found[key]
+    ]
+    return wrong
+
+
+def _first_difference(expected: Any, found: Any) -> str:
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for name in {**expected, **found}:
+            if expected.get(name) != found.get(name):
+                return f"{name}: expected {expected.get(name)!r}, found {found.get(name)!r}"
+    return f"expected {expected!r}, found {found!r}"
