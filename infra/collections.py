@@ -2,9 +2,13 @@
 
 from typing import Final
 
+import structlog
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import OperationFailure
 
-from infra.mongo import Mongo
+from infra.mongo import Collection, Mongo
+
+log = structlog.get_logger()
 
 TICKETS: Final = "tickets"
 TICKET_HISTORY: Final = "ticket_history"
@@ -24,6 +28,8 @@ CRAWL_OUTBOX: Final = "crawl_outbox"
 RUN_OUTBOX: Final = "run_outbox"
 LIMITERS: Final = "limiters"
 TOPIC_RECORDS: Final = "topic_records"
+
+_DEFINED_OTHERWISE: Final = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
 def _index(*keys: tuple[str, int], name: str, **options: object) -> IndexModel:
@@ -83,12 +89,26 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
 }
 
 
+async def _ensure(collection: Collection, index: IndexModel) -> None:
+    """Make an index; one of its name that an earlier release defined otherwise is replaced."""
+    try:
+        await collection.create_indexes([index])
+    except OperationFailure as error:
+        if error.code not in _DEFINED_OTHERWISE:
+            raise
+        name = index.document["name"]
+        log.info("index_replaced", collection=collection.name, index=name)
+        await collection.drop_index(name)
+        await collection.create_indexes([index])
+
+
 async def ensure_collections(mongo: Mongo) -> None:
     """Make what is missing; what exists stays as it is."""
     existing = set(await mongo.database.list_collection_names())
     for name, indexes in INDEXES.items():
         if indexes:
-            await mongo[name].create_indexes(indexes)
+            for index in indexes:
+                await _ensure(mongo[name], index)
         elif name not in existing:
             # An index request makes the collection, also when two processes do it at once.
             await mongo[name].create_index("_id")
