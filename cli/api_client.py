@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 import httpx
 
 from domain.errors import DeskstreamError, TenantBusyError
+from infra.settings import Settings
 
 _PATIENCE_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.5
@@ -72,6 +73,13 @@ class ApiClient:
 
     def _unreachable(self, error: httpx.HTTPError) -> ApiError:
         return ApiError(f"{self.url} cannot be reached: {str(error) or type(error).__name__}")
+
+
+def url_of(settings: Settings) -> str:
+    """Where the API of these settings can be called from this machine."""
+    anywhere = settings.api_host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+    host = "127.0.0.1" if anywhere else settings.api_host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api_port}"
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

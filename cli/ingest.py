@@ -31,9 +31,10 @@ def ingest(
     if (tenant is None) == (not every_tenant):
         typer.echo("deskstream: name one tenant with --tenant, or all with --all", err=True)
         raise typer.Exit(MISUSED)
-    from cli.api_client import ApiClient
+    from cli.api_client import ApiClient, url_of
+    from infra.settings import load_settings
 
-    with one_line_errors(), ApiClient(api or default_url()) as client:
+    with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
         run = _run(client, tenant or _ALL, follow=follow, quiet=as_json)
     if as_json:
         print_json({"job": run.job, "tenants": run.tenants})
@@ -41,15 +42,6 @@ def ingest(
         _print(run)
     if not run.is_complete:
         raise typer.Exit(FAILED)
-
-
-def default_url() -> str:
-    """Where the API of these settings listens."""
-    from infra.settings import load_settings
-
-    settings = load_settings()
-    host = "127.0.0.1" if settings.api_host in {"0.0.0.0", "::"} else settings.api_host  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api_port}"
 
 
 def _run(client: "ApiClient", tenant_id: str, *, follow: bool, quiet: bool) -> "Run":
