@@ -1,4 +1,4 @@
-"""Consumer groups on a fresh Kafka: it makes their topic at the first question, and takes a moment."""
+"""Consumer groups on a fresh Kafka, which makes their topic only when it is first asked."""
 
 import asyncio
 import time
