@@ -7,7 +7,7 @@ from domain.own_words import own_words
 from domain.phrases import PhraseTrie
 from domain.reading import Claim, Reader, Reading
 from domain.ruleset import Ruleset
-from domain.words import passages, words_of
+from domain.words import Words
 
 MOST_MATCHES: Final = 8
 LONGEST_MATCH: Final = 80  # characters
@@ -23,15 +23,15 @@ class Classifier:
 
     def classify(self, subject: str, message: str) -> Labels:
         """Return the labels of a ticket.  Never fails, and the same text gets the same labels."""
-        text = own_words(subject, message)
-        words = words_of(text)
-        reading = Reader(self._ruleset.rules).read(words, self._trie.find(words))
+        words = Words(own_words(subject, message))
+        found = self._trie.find(words.folded)
+        reading = Reader(self._ruleset.rules).read(words.folded, found)
         urgency = _urgency(reading)
         return Labels(
             urgency=urgency,
             sentiment=_sentiment(reading, urgency),
             requires_action=urgency != "low" or reading.asks,
-            matched=_evidence(text, reading),
+            matched=_evidence(words, reading),
             ruleset_version=self._ruleset.version,
         )
 
@@ -83,12 +83,9 @@ def _feeling(claim: Claim, urgency: Urgency) -> int:
             return 0
 
 
-def _evidence(text: str, reading: Reading) -> tuple[Match, ...]:
+def _evidence(words: Words, reading: Reading) -> tuple[Match, ...]:
     """Return the weightiest claims, each with its words as they stood in the ticket."""
     claims = sorted(reading.claims, key=lambda claim: _WEIGHT.get(claim.rule.effect, 3))
     claims = claims[:MOST_MATCHES]
-    if not claims:
-        return ()
-    spans = [(claim.first, claim.end) for claim in claims]
-    seen = passages(text, spans, LONGEST_MATCH)
-    return tuple(Match(claim.rule.name, words) for claim, words in zip(claims, seen, strict=True))
+    seen = words.passages([(claim.first, claim.end) for claim in claims], LONGEST_MATCH)
+    return tuple(Match(claim.rule.name, text) for claim, text in zip(claims, seen, strict=True))

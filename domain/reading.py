@@ -37,7 +37,6 @@ class Reading:
 
     claims: list[Claim] = field(default_factory=list)
     asks: bool = False  # a question or a request stands
-    resolved: bool = False
 
 
 class Reader:
@@ -61,31 +60,33 @@ class Reader:
 
     def read(self, words: list[str], found: Iterable[tuple[int, int, int]]) -> Reading:
         """Return the claims that stand in `words`, given the phrases found in them."""
-        at = 0
+        marks = iter([at for at, word in enumerate(words) if word in PUNCTUATION])
+        mark = next(marks, len(words))
         for rule, first, end in found:
-            self._pass_punctuation(words, at, first)
+            while mark < first:
+                self._pass_mark(words, mark)
+                mark = next(marks, len(words))
             self._meet(self._rules[rule], first, end)
-            at = end
-        self._pass_punctuation(words, at, len(words))
+        while mark < len(words):
+            self._pass_mark(words, mark)
+            mark = next(marks, len(words))
         self._end_sentence(len(words))
         return Reading(
             claims=[claim for claim in self._found if self._stands(claim)],
             asks=any(place > self._resolved_at for place in self._asked),
-            resolved=self._resolved_at >= 0,
         )
 
-    def _pass_punctuation(self, words: list[str], start: int, end: int) -> None:
-        for at in range(start, end):
-            word = words[at]
-            if word not in PUNCTUATION:
-                continue
-            self._denied_until = -1
-            if word in _SENTENCE_ENDS:
-                if word == "?" and words[at - 1] not in PUNCTUATION:
-                    self._asked.append(at)
-                self._end_sentence(at, asked=word == "?")
-            else:
-                self._supposing = False
+    def _pass_mark(self, words: list[str], at: int) -> None:
+        """Let a mark of punctuation end what it ends."""
+        word = words[at]
+        self._denied_until = -1
+        if word not in _SENTENCE_ENDS:
+            self._supposing = False
+            return
+        asked = word == "?" and words[at - 1] not in PUNCTUATION
+        if asked:
+            self._asked.append(at)
+        self._end_sentence(at, asked=word == "?")
 
     def _end_sentence(self, at: int, *, asked: bool = False) -> None:
         """Judge the sentence that ends here, and forget what was in force."""

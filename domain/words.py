@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from functools import lru_cache
-from itertools import islice
 from typing import Final
 
 # Characters inside a word.  Quotation marks of every make serve as apostrophes; zero-width
@@ -36,21 +35,50 @@ _FOLDING: Final = str.maketrans(dict.fromkeys(_QUOTES, "'"))
 _DROPPED: Final = re.compile(f"[{_MARKS}{_HIDDEN}]+")
 
 
+class Words:
+    """The words and punctuation marks of a text, in order: folded, and where they stand."""
+
+    __slots__ = ("_as_written", "_searched", "_text", "folded")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        if text.isascii():
+            self._searched = text.lower()
+            self.folded = self._as_written = _WORD.findall(self._searched)
+            return
+        self._searched = text
+        self._as_written = _WORD.findall(text)
+        self.folded = [
+            word.lower() if word.isascii() else _folded(word) for word in self._as_written
+        ]
+
+    def passages(self, spans: list[tuple[int, int]], longest: int) -> list[str]:
+        """Return the text of each span (first word, end word), cut to `longest` characters."""
+        places = self._places(max((end for _, end in spans), default=0))
+        return [
+            self._text[places[first][0] : min(places[end - 1][1], places[first][0] + longest)]
+            for first, end in spans
+        ]
+
+    def _places(self, count: int) -> list[tuple[int, int]]:
+        """Return start and end of the first `count` words.
+
+        Between words stand only characters that are none (or a dash or line break, which no
+        evidence begins with), so each word is at its next occurrence.
+        """
+        places = []
+        end = 0
+        find = self._searched.find
+        for word in self._as_written[:count]:
+            start = find(word, end)
+            end = start + len(word)
+            places.append((start, end))
+        return places
+
+
 def words_of(text: str) -> list[str]:
-    """Return the folded words and punctuation marks of `text`, in order."""
-    if text.isascii():
-        return _WORD.findall(text.lower())
-    return [word.lower() if word.isascii() else _folded(word) for word in _WORD.findall(text)]
-
-
-def passages(text: str, spans: list[tuple[int, int]], longest: int) -> list[str]:
-    """Return the text of each span (first word, end word), cut to `longest` characters."""
-    last = max((end for _, end in spans), default=0)
-    places = [found.span() for found in islice(_WORD.finditer(text), last)]
-    return [
-        text[places[first][0] : min(places[end - 1][1], places[first][0] + longest)]
-        for first, end in spans
-    ]
+    """Return the folded words of a phrase."""
+    return Words(text).folded
 
 
 @lru_cache(maxsize=8192)

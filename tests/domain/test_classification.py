@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from domain.labels import Labels
+from domain.own_words import own_words
 from infra.rules import default_classifier
 
 
@@ -33,6 +34,10 @@ def rules_of(labels: Labels) -> set[str]:
         "Der Server ist ausgefallen.",
         "El servidor está caído.",
         "No doubt this is fraud.",
+        "The site is down. Is it fixed?",
+        "The site is down. You said it was fixed.",
+        "The site is down. It was fixed, then it came back.",
+        "The site is down, call us if it works again.",
     ],
 )
 def test_harm_that_grows_is_high_and_wants_action(message: str) -> None:
@@ -51,6 +56,8 @@ def test_harm_that_grows_is_high_and_wants_action(message: str) -> None:
         "The site isn’t down.",
         "What is your refund policy?",
         "What happens if the server goes down?",
+        "How long do refunds take?",
+        "Where can I read what you do about fraud?",
         "The site was down, it works again, thanks.",
         "Ce n'est pas urgent.",
         "Das ist nicht dringend.",
@@ -87,7 +94,7 @@ def test_defects_can_wait_a_day_unless_a_hurry_stands_beside_them(
         ("Thanks, noted.", "positive"),
         ("Thanks, could you send the file?", "neutral"),
         ("Great, the server is down again.", "negative"),
-        ("Good idea, but terrible execution.", "negative"),
+        ("Great colours, but terrible execution.", "negative"),
         ("You never disappointed us.", "neutral"),
         ("Ich bin sehr enttäuscht.", "negative"),
         ("Ich bin sehr entta\u0308uscht.", "negative"),
@@ -117,6 +124,21 @@ def test_quoted_mail_and_signatures_say_nothing(message: str) -> None:
     assert (labels.urgency, labels.requires_action, labels.matched) == ("low", False, ())
 
 
+def test_a_title_that_only_names_a_topic_is_read_with_the_message() -> None:
+    assert classify("Where can I find it?", subject="GDPR").urgency == "low"
+    assert classify("We need no lawyer.", subject="Lawyer").urgency == "low"
+    assert classify("Please call.", subject="Lawyer").urgency == "high"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["RE: Hello", "Re[2]: AW:WG: Hello", "[#4711] Hello", "[Ticket 12] FW: [EXTERNAL]Hello"],
+)
+def test_ticket_prefixes_are_no_words_of_the_customer(subject: str) -> None:
+    assert own_words(subject, "").strip() == "Hello"
+    assert own_words("[URGENT] Hello", "").strip() == "[URGENT] Hello"
+
+
 def test_text_below_a_quote_and_a_postscript_count() -> None:
     assert classify("On Monday, Support wrote:\n> All well?\nThe site is down.").urgency == "high"
     assert classify("All well.\n\nRegards\nKim\n\nPS: The site is down.").urgency == "high"
@@ -142,4 +164,5 @@ def test_labels_survive_the_wire() -> None:
     labels = classify("My account was hacked \ud800. Everything\x00 was \ud800 deleted \ud800.")
 
     assert rules_of(labels) == {"intrusion"}
+    assert classify("We lost \ud800 \ud800 data.").matched == ()
     assert msgspec.json.decode(msgspec.json.encode(labels), type=Labels) == labels
