@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from domain.errors import RejectedRecordError
 from domain.identity import MAX_ID_LENGTH, TENANT_PATTERN
@@ -15,10 +23,14 @@ _LONGEST_LIST: Final = 1_000
 _ONE_OF = r"^({0})(,({0}))*$"
 
 
+def _with_plus(text: object) -> object:
+    """A `+` that nobody escaped arrives as a space; neither zones nor instants have one."""
+    return text.replace(" ", "+") if isinstance(text, str) else text
+
+
 def _instant(text: object) -> datetime:
-    # A `+` that nobody escaped arrives as a space; no instant has one behind its `T`.
     if isinstance(text, str) and "T" in text:
-        text = text.strip().replace(" ", "+")
+        text = _with_plus(text)
     try:
         return parse_instant(text, "instant")
     except RejectedRecordError as error:
@@ -163,6 +175,7 @@ class StatisticsQuery(NoParameters):
     to_date: Annotated[Instant | None, Field(description="Created before then.")] = None
     tz: Annotated[
         str,
+        BeforeValidator(_with_plus),
         Field(max_length=64, description="An IANA name, or an offset like `+05:30`."),
     ] = "UTC"
 

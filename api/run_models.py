@@ -39,7 +39,7 @@ class Progress(BaseModel):
     pages_done: Count
     pages_total: Count | None
     tickets_fetched: Count
-    tickets_applied: Count = Field(description="Rows whose outcome can be read through the API.")
+    tickets_applied: Count = Field(description="Records of the run whose outcome is settled.")
     percent: Annotated[float, Field(ge=0, le=100)]
     eta_seconds: float | None = Field(description="Null while nobody can tell.")
     counters: Counters

@@ -10,8 +10,7 @@ from api.errors import ParameterError
 
 HOURS: Final = 24
 HOUR: Final = timedelta(hours=1)
-# A `+` that nobody escaped arrives as a space.
-_OFFSET = re.compile(r"([+ -])([01]\d|2[0-3]):?([0-5]\d)")
+_OFFSET = re.compile(r"([+-])([01]\d|2[0-3]):?([0-5]\d)")
 
 
 def zone_of(text: str) -> tzinfo:

@@ -1,0 +1,76 @@
+"""The API over a database of the test's own, asked in process, and a helpdesk to ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from infra.mongo import Mongo
+from infra.settings import Settings
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of `app`, while it is up."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api", timeout=60) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    """The application, not started."""
+    return create_app(settings)
+
+
+@pytest.fixture
+async def api(app: FastAPI, mongo: Mongo) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running application."""
+    async with serving(app) as client:
+        yield client
+
+
+class Helpdesk:
+    """A port that answers `GET /health`, or takes the call and says nothing."""
+
+    def __init__(self) -> None:
+        self.is_silent = False
+        self._answered = asyncio.Event()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        """Listen; return the address."""
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Let go of everybody."""
+        self._answered.set()
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if self.is_silent:
+            await self._answered.wait()
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def helpdesk(settings: Settings) -> AsyncIterator[tuple[Helpdesk, Settings]]:
+    """A helpdesk, and the settings that point at it."""
+    desk = Helpdesk()
+    url = await desk.start()
+    yield desk, settings.model_copy(update={"helpdesk_url": url})
+    await desk.stop()

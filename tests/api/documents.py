@@ -1,0 +1,77 @@
+"""Documents as the projections write them, for tests that read them through the API."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from infra import collections
+from infra.mongo import Document, Mongo
+
+NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def ticket(external_id: str, *, tenant_id: str = "acme", **fields: Any) -> Document:
+    """A live ticket of `tickets`."""
+    return {
+        "_id": f"{tenant_id}:{external_id}",
+        "tenant_id": tenant_id,
+        "external_id": external_id,
+        "source": "email",
+        "customer_id": "C-1",
+        "subject": "Charged twice",
+        "message": "I was charged twice.",
+        "status": "open",
+        "created_at": NOON,
+        "updated_at": NOON,
+        "deleted_at": None,
+        "urgency": "low",
+        "sentiment": "neutral",
+        "requires_action": False,
+        "classification": {
+            "matched": [{"rule": "money", "text": "charged twice"}],
+            "ruleset_version": 1,
+        },
+        "version": 1,
+        "changed_at": NOON,
+        **fields,
+    }
+
+
+def change(ticket_id: str, version: int, *, tenant_id: str = "acme", **fields: Any) -> Document:
+    """A change of `ticket_history`."""
+    return {
+        "_id": f"{tenant_id}:{ticket_id}:{version}",
+        "tenant_id": tenant_id,
+        "ticket_id": ticket_id,
+        "version": version,
+        "action": "created" if version == 1 else "updated",
+        "changes": [{"field": "status", "old": "open", "new": "pending"}],
+        "occurred_at": NOON,
+        "observed_at": NOON,
+        "job_id": None,
+        "cause": "upstream",
+        "detected_by": "observation",
+        **fields,
+    }
+
+
+def run_audit(job_id: str, *, tenant_id: str = "acme", **fields: Any) -> Document:
+    """An audit of `ingestion_logs`."""
+    counted = ("pages", "fetched", "new_ingested", "updated", "unchanged", "stale", "deleted")
+    others = ("restored", "rejected", "foreign", "duplicates")
+    return {
+        "_id": job_id,
+        "job_id": job_id,
+        "tenant_id": tenant_id,
+        "parent_id": None,
+        "status": "SUCCESS",
+        "started_at": NOON,
+        "ended_at": NOON,
+        **dict.fromkeys((*counted, *others), 0),
+        "errors": [],
+        **fields,
+    }
+
+
+async def store(mongo: Mongo, *tickets: Document) -> None:
+    """Write tickets."""
+    await mongo[collections.TICKETS].insert_many(list(tickets))

@@ -1,0 +1,237 @@
+"""Statistics equal a naive recount, and their sums agree, at any moment."""
+
+import asyncio
+import random
+import re
+import unicodedata
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from api.keywords import stop_words
+from api.models import Statistics
+from api.scope import TenantScope
+from api.statistics import TicketRange, count_tickets
+from api.zones import zone_of
+from infra import collections
+from infra.mongo import Document, Mongo
+from tests.api.documents import NOON, store, ticket
+
+pytestmark = pytest.mark.services
+
+SAID = """
+Refund refund, REFUND! invoice's Rechnung ÄRGER Ärger a\u0308rger dépôt DÉPÔT déjà the und que Größe
+groesse ŒUVRE œuvre 404 v2.0 e-mail don't l'application straße niño NIÑO ab xyz _snake_ the-end…
+"""
+WORDS = SAID.split()
+NOW = datetime(2026, 6, 15, 9, 41, 3, 500_000, tzinfo=UTC)
+
+
+def desk(seed: int, count: int) -> list[Document]:
+    """Tickets of the last two days and a little beyond now, of few customers, with many words."""
+    rng = random.Random(seed)
+    return [
+        ticket(
+            f"T-{number}",
+            created_at=NOW - timedelta(seconds=rng.randrange(-7200, 172_800)),
+            changed_at=NOON + timedelta(seconds=rng.randrange(100)),
+            status=rng.choice(
+                ["open", "pending", "resolved", "closed", "on hold", "a.b", "$x", ""]
+            ),
+            urgency=rng.choice(["high", "medium", "low"]),
+            sentiment=rng.choice(["negative", "neutral", "positive"]),
+            requires_action=rng.random() < 0.5,
+            customer_id=rng.choice([None, *(f"C-{n}" for n in range(14))]),
+            subject=" ".join(rng.choices(WORDS, k=rng.randrange(4))),
+            message="\n".join(rng.choices(WORDS, k=rng.randrange(25))),
+            deleted_at=NOON if rng.random() < 0.1 else None,
+        )
+        for number in range(count)
+    ]
+
+
+def recount(tickets: list[Document], begin: datetime | None, end: datetime | None) -> Document:
+    """The same figures, the naive way."""
+    live = [
+        t
+        for t in tickets
+        if t["deleted_at"] is None
+        and (begin is None or t["created_at"] >= begin)
+        and (end is None or t["created_at"] < end)
+    ]
+    urgencies = Counter(t["urgency"] for t in live)
+    sentiments = Counter(t["sentiment"] for t in live)
+    return {
+        "total_tickets": len(live),
+        "by_status": dict(Counter(t["status"] for t in live)),
+        "by_urgency": {label: urgencies[label] for label in ("high", "medium", "low")},
+        "by_sentiment": {label: sentiments[label] for label in ("negative", "neutral", "positive")},
+        "urgency_high_ratio": round(urgencies["high"] / len(live), 4) if live else 0,
+        "negative_sentiment_ratio": round(sentiments["negative"] / len(live), 4) if live else 0,
+        "requires_action_count": sum(t["requires_action"] for t in live),
+        "top_keywords": keywords(live),
+        "at_risk_customers": at_risk(live),
+    }
+
+
+def keywords(live: list[Document]) -> list[Document]:
+    found: Counter[str] = Counter()
+    for t in live:
+        text = unicodedata.normalize("NFC", f"{t['subject']} {t['message']}").lower()
+        found.update({word for word in re.findall(r"[^\W\d_]+", text) if len(word) >= 3})
+    ranked = [(-n, word) for word, n in found.items() if word not in set(stop_words())]
+    return [{"keyword": word, "count": -n} for n, word in sorted(ranked)[:10]]
+
+
+def at_risk(live: list[Document]) -> list[Document]:
+    opened: dict[str, list[Document]] = {}
+    for t in live:
+        if t["status"] not in {"resolved", "closed"} and t["customer_id"] is not None:
+            opened.setdefault(t["customer_id"], []).append(t)
+    rows = [
+        {
+            "customer_id": customer_id,
+            "open_high": sum(t["urgency"] == "high" for t in some),
+            "open_negative": sum(t["sentiment"] == "negative" for t in some),
+            "open_total": len(some),
+        }
+        for customer_id, some in opened.items()
+    ]
+    risky = [row for row in rows if row["open_high"] or row["open_negative"]]
+    counts = ("open_high", "open_negative", "open_total")
+    return sorted(risky, key=lambda r: (*(-r[c] for c in counts), r["customer_id"]))[:10]
+
+
+async def count(mongo: Mongo, tz: str, **bounds: datetime) -> dict[str, Any]:
+    chosen = TicketRange(bounds.get("begin"), bounds.get("end"), tz, zone_of(tz))
+    return await count_tickets(TenantScope(mongo, "acme"), chosen, NOW)
+
+
+RANGES: list[dict[str, datetime]] = [
+    {},
+    {"begin": NOW - timedelta(hours=30)},
+    {"end": NOW - timedelta(hours=5)},
+    {"begin": NOW - timedelta(hours=20), "end": NOW - timedelta(hours=2)},
+    {"begin": NOW, "end": NOW},
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_figures_equal_a_naive_recount(mongo: Mongo, seed: int) -> None:
+    tickets = desk(seed, 400)
+    await store(mongo, *tickets, *(ticket(f"T-{n}", tenant_id="globex") for n in range(50)))
+
+    for bounds in RANGES:
+        shown = await count(mongo, "UTC", **bounds)
+        expected = recount(tickets, bounds.get("begin"), bounds.get("end"))
+        assert {name: shown[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "tz", ["UTC", "Asia/Kathmandu", "America/St_Johns", "-09:30", "Australia/Lord_Howe"]
+)
+async def test_the_trend_equals_a_naive_recount(mongo: Mongo, tz: str) -> None:
+    tickets = desk(9, 300)
+    await store(mongo, *tickets)
+
+    trend = (await count(mongo, tz))["hourly_trend"]
+
+    begins = [datetime.fromisoformat(hour["hour"]) for hour in trend]
+    now = NOW.astimezone(zone_of(tz))
+    assert begins[-1] == now.replace(minute=0, second=0, microsecond=0)
+    assert [hour["hour"][16:] for hour in trend] == [f":00{b.isoformat()[19:]}" for b in begins]
+    for begin, hour in zip(begins, trend, strict=True):
+        end = begin + timedelta(hours=1)
+        inside = recount(tickets, begin, end)
+        assert (hour["count"], hour["high"]) == (
+            inside["total_tickets"],
+            inside["by_urgency"]["high"],
+        )
+    assert sum(hour["count"] for hour in trend) > 50
+
+
+async def test_the_trend_of_a_day_with_25_hours_loses_nothing(mongo: Mongo) -> None:
+    now = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)
+    berlin = ZoneInfo("Europe/Berlin")
+    await store(
+        mongo, *(ticket(f"T-{n}", created_at=now - timedelta(minutes=30 * n)) for n in range(48))
+    )
+
+    chosen = TicketRange(None, None, "Europe/Berlin", berlin)
+    trend = (await count_tickets(TenantScope(mongo, "acme"), chosen, now))["hourly_trend"]
+
+    assert [hour["count"] for hour in trend] == [2] * 23 + [2]
+    assert len({hour["hour"] for hour in trend}) == 24
+
+
+async def test_ratios_are_rounded_as_anyone_would(mongo: Mongo) -> None:
+    tickets: list[Document] = []
+    for total in range(1, 200):
+        fields = {"urgency": "high"} if total % 3 == 0 else {}
+        tickets.append(ticket(f"T-{total}", created_at=NOW + timedelta(seconds=total), **fields))
+    await store(mongo, *tickets)
+
+    for total in range(1, 200, 7):
+        end = NOW + timedelta(seconds=total + 1)
+        shown = await count(mongo, "UTC", end=end)
+        assert shown["urgency_high_ratio"] == round((total // 3) / total, 4)
+
+
+async def test_the_answer_is_complete(api: httpx.AsyncClient, mongo: Mongo) -> None:
+    await store(mongo, *desk(1, 40))
+
+    answer = await api.get(
+        "/tenants/acme/stats?from_date=2026-06-14&to_date=2026-06-15T12:00:00%2B02:00&tz=+05:30"
+    )
+
+    shown = answer.json()
+    Statistics.model_validate(shown)
+    assert shown["range"] == {
+        "from": "2026-06-14T00:00:00.000Z",
+        "to": "2026-06-15T10:00:00.000Z",
+        "tz": "+05:30",
+    }
+    newest = max(d["changed_at"] for d in desk(1, 40))
+    assert datetime.fromisoformat(shown["data_as_of"]) == newest
+
+
+async def test_a_tenant_whose_tickets_are_all_deleted_is_known(
+    api: httpx.AsyncClient, mongo: Mongo
+) -> None:
+    await store(mongo, ticket("T-1", deleted_at=NOON))
+
+    shown = (await api.get("/tenants/acme/stats")).json()
+
+    assert (shown["total_tickets"], shown["by_status"], shown["urgency_high_ratio"]) == (0, {}, 0)
+
+
+async def test_sums_agree_while_tickets_change(api: httpx.AsyncClient, mongo: Mongo) -> None:
+    await store(mongo, *desk(4, 600))
+    done = asyncio.Event()
+
+    async def change_tickets() -> int:
+        rng, changes = random.Random(5), 0
+        while not done.is_set():
+            fields = {
+                "status": rng.choice(["open", "closed"]),
+                "urgency": rng.choice(["high", "low"]),
+            }
+            wanted = {"_id": f"acme:T-{rng.randrange(600)}"}
+            await mongo[collections.TICKETS].update_one(wanted, {"$set": fields})
+            changes += 1
+        return changes
+
+    writer = asyncio.create_task(change_tickets())
+    answers = [(await api.get("/tenants/acme/stats")).json() for _ in range(25)]
+    done.set()
+
+    assert await writer > 25
+    for shown in answers:
+        total = shown["total_tickets"]
+        for sums in ("by_status", "by_urgency", "by_sentiment"):
+            assert sum(shown[sums].values()) == total
+        assert shown["urgency_high_ratio"] == round(shown["by_urgency"]["high"] / total, 4)
