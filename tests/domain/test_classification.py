@@ -36,7 +36,7 @@ def rules_of(labels: Labels) -> set[str]:
         "No doubt this is fraud.",
         "The site is down. Is it fixed?",
         "The site is down. You said it was fixed.",
-        "The site is down. It was fixed, then it came back.",
+        "The site is down. It was fixed. Then it came back.",
         "The site is down, call us if it works again.",
     ],
 )
