@@ -64,6 +64,7 @@ def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="none",
         isolation_level="read_committed",
         max_partition_fetch_bytes=_LARGEST_REQUEST,
+        fetch_max_wait_ms=50,  # a broker answers one request of a connection at a time
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 

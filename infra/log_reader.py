@@ -63,6 +63,8 @@ class LogReader:
                 raise LogMismatchError(
                     topic, partition, f"offsets {start} to {stop} are not there"
                 ) from None
+            finally:
+                consumer.unsubscribe()  # or it would go on fetching in the background
             return found, min(position, stop)
 
     async def stop(self) -> None:

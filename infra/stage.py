@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -17,10 +16,10 @@ from infra.checkpoints import Checkpoint, Checkpoints
 from infra.kafka import Record
 from infra.log_identity import objections
 from infra.log_reader import LogReader
+from infra.silence import Silence
 
 log = structlog.get_logger()
 
-_SILENCE_SECONDS = 5.0
 _CHUNK = 500
 
 
@@ -53,7 +52,7 @@ class Stage:
         self._checkpoints = checkpoints
         self._reader = reader
         self._known: dict[int, Checkpoint] = {}
-        self._heard: dict[int, float] = {}
+        self._silence = Silence(topic, reader)
         self._halted: dict[int, str] = {}
         self._turn = asyncio.Lock()
 
@@ -69,7 +68,7 @@ class Stage:
         wanted = list(partitions)
         async with self._turn:
             self._forget(wanted)
-            await self._patiently({partition: [] for partition in wanted}, only_open=True)
+            await self._patiently(dict.fromkeys(wanted, ()), only_open=True)
             return {p: self._known[p].next_offset for p in wanted if p in self._known}
 
     async def tend(self, assigned: set[int]) -> None:
@@ -77,14 +76,17 @@ class Stage:
         async with self._turn:
             for lost in set(self._known) - assigned:
                 del self._known[lost]
-            await self._patiently({p: [] for p in assigned if self._is_due(p)})
-
-    def _is_due(self, partition: int) -> bool:
-        silent = monotonic() - self._heard.get(partition, 0.0) > _SILENCE_SECONDS
-        return partition not in self._known or silent
+            new = [p for p in assigned if p not in self._known]
+            await self._patiently(dict.fromkeys(new, ()), only_open=True)
+            try:
+                undelivered = await self._silence.undelivered(self._known)
+            except KafkaError as error:
+                log.warning("silence_unexplained", topic=self._topic, reason=repr(error))
+            else:
+                await self._patiently(dict.fromkeys(undelivered, ()))
 
     async def _patiently(
-        self, pending: dict[int, list[Record]], *, only_open: bool = False
+        self, pending: Mapping[int, Sequence[Record]], *, only_open: bool = False
     ) -> None:
         backoff = Backoff()
         while pending:
@@ -121,7 +123,7 @@ class Stage:
         for partition, reason in (await objections(self._reader, self._topic, opened)).items():
             await self._judge(partition, reason)
         self._known |= {p: c for p, c in opened.items() if p not in self._halted}
-        self._heard |= dict.fromkeys(new, monotonic())
+        self._silence.begin(new)
 
     async def _judge(self, partition: int, reason: str | None) -> None:
         """Halt a partition whose log lost records, or let it go on."""
@@ -134,7 +136,7 @@ class Stage:
         self._halted[partition] = reason
         await self._checkpoints.halt(partition, reason)
 
-    async def _advance(self, pending: dict[int, list[Record]]) -> None:
+    async def _advance(self, pending: Mapping[int, Sequence[Record]]) -> None:
         """Feed the step, gaps first, until every pending record is behind its checkpoint."""
         while pending:
             slices = {}
@@ -145,7 +147,7 @@ class Stage:
             slices = {p: some for p, some in slices.items() if some}
             if slices:
                 self._known |= await self._step.advance(slices, self._known)
-            self._heard |= dict.fromkeys(pending, monotonic())
+            self._silence.heard(pending)
             # A partition without records of its own is being caught up: ask it once more.
             pending = {
                 partition: left
@@ -154,13 +156,13 @@ class Stage:
                 and ((left := self._ahead(partition, records)) or not records)
             }
 
-    def _ahead(self, partition: int, records: list[Record]) -> list[Record]:
+    def _ahead(self, partition: int, records: Sequence[Record]) -> list[Record]:
         position = self._known[partition].next_offset
         return [record for record in records if record.offset >= position]
 
     async def _continuation(
-        self, partition: int, position: int, records: list[Record]
-    ) -> list[Record]:
+        self, partition: int, position: int, records: Sequence[Record]
+    ) -> Sequence[Record]:
         """What follows `position`: `records`, unless the log holds something in between."""
         if records and records[0].offset == position:
             return _contiguous(records)
@@ -181,7 +183,7 @@ class Stage:
         return _contiguous(records) if onward >= stop else []
 
 
-def _contiguous(records: list[Record]) -> list[Record]:
+def _contiguous(records: Sequence[Record]) -> Sequence[Record]:
     """The run of records before the first gap; what lies in a gap must be looked up first."""
     for index, record in enumerate(records):
         if record.offset != records[0].offset + index:
