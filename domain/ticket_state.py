@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from domain.events import Ticket
+from domain.events import ChangeEvent, Ticket
 
 REMEMBERED_IDS: Final = 32
 _FINGERPRINT_BYTES: Final = 8
@@ -52,3 +52,28 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
 def fingerprint(source: str, event_id: str) -> bytes:
     """Eight bytes that stand for a CloudEvents (source, id)."""
     return blake2b(f"{source}\x00{event_id}".encode(), digest_size=_FINGERPRINT_BYTES).digest()
+
+
+def relearn(state: TicketState, event: ChangeEvent) -> TicketState:
+    """The state after an event of the log that it did not know; known ones change nothing.
+
+    A database that was restored from a back-up learns from the log what it once wrote there.
+    """
+    if event.version <= state.version:
+        return state
+    learnt = msgspec.structs.replace(
+        state,
+        version=event.version,
+        ticket=event.ticket,
+        recent=state.with_recent(fingerprint(event.source, event.source_event_id)),
+    )
+    if event.type == "deleted":
+        return msgspec.structs.replace(learnt, gone_at=event.observed_at)
+    return msgspec.structs.replace(
+        learnt,
+        changed_at=event.observed_at,
+        observed_at=max(state.observed_at or event.observed_at, event.observed_at),
+        gone_at=None,
+        source=event.source,
+        run=event.job_id,
+    )

@@ -83,7 +83,9 @@ class TopicAdmin:
     async def _until_known(self) -> None:
         """Wait until the broker's metadata show what was made: it answers a moment earlier."""
         names = [self._settings.topic(spec.name) for spec in TOPICS]
-        while any(t["error_code"] for t in await self._client.describe_topics(names)):
+        while True:
+            if not any(t["error_code"] for t in await self._client.describe_topics(names)):
+                return
             await asyncio.sleep(0.05)
 
     async def _remember(self, name: str, spec: TopicSpec) -> None:

@@ -11,11 +11,13 @@ from infra import crash_points, dead_letters
 from infra.checkpoints import Advance, Checkpoint, Checkpoints, record_hash
 from infra.dead_letters import DeadLetter
 from infra.kafka import Record
+from infra.log_reader import LogReader
 from infra.mongo import Document, Mongo, Session, transaction
 from infra.owners import Owners
 from infra.publisher import Publisher
 from streams.change_outbox import ChangeOutbox, rows_of
 from streams.fold import PartitionFold
+from streams.log_memory import LOG_END, LogMemory
 from streams.state_store import StateStore
 
 OUTBOX_SEQUENCE = "outbox_sequence"
@@ -34,6 +36,7 @@ class SyncStep:
         mongo: Mongo,
         checkpoints: Checkpoints,
         publisher: Publisher,
+        reader: LogReader,
         partitions: int,
         *,
         clock: Callable[[], float] = time,
@@ -45,9 +48,11 @@ class SyncStep:
         self._clock = clock
         self._outbox = ChangeOutbox(mongo, publisher)
         self._store = StateStore(mongo)
+        self._memory = LogMemory(checkpoints, self._store, reader)
         self._owners = Owners(mongo)
         self._session: Session | None = None
         self._acknowledged: dict[int, list[str]] = {}
+        self._log_ends: dict[int, int] = {}
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
         """Publish what a predecessor committed, and take over from it."""
@@ -61,7 +66,8 @@ class SyncStep:
         for partition in wanted:
             mine = [row["_id"] for row in rows if row["partition"] == partition]
             self._acknowledged[partition] = mine
-        return checkpoints
+            self._log_ends.pop(partition, None)
+        return await self._memory.learn(checkpoints, session)
 
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
@@ -80,11 +86,11 @@ class SyncStep:
             crash_points.reached("sync_state_written")
             rows = self._rows(folds, checkpoints)
             await self._outbox.store(rows, acknowledged, session)
-            moves = [_move(fold, slices[fold.partition], checkpoints, rows) for fold in folds]
+            moves = [self._move(fold, slices[fold.partition], checkpoints, rows) for fold in folds]
             await self._checkpoints.advance(moves, session)
             crash_points.reached("sync_before_commit")
         crash_points.reached("sync_committed")
-        await self._outbox.publish(rows)
+        self._log_ends |= await self._outbox.publish(rows)
         crash_points.reached("sync_published")
         for partition in slices:
             mine = [row["_id"] for row in rows if row["partition"] == partition]
@@ -134,6 +140,22 @@ class SyncStep:
             rows += rows_of(fold.partition, sequence, [(*event, now) for event in fold.events])
         return rows
 
+    def _move(
+        self,
+        fold: PartitionFold,
+        records: Sequence[Record],
+        checkpoints: Mapping[int, Checkpoint],
+        rows: Iterable[Document],
+    ) -> Advance:
+        checkpoint = checkpoints[fold.partition]
+        mine = [row["sequence"] for row in rows if row["partition"] == fold.partition]
+        extra: dict[str, Any] = {
+            OUTBOX_SEQUENCE: max(mine, default=checkpoint.extra.get(OUTBOX_SEQUENCE)),
+            LOG_END: self._log_ends.get(fold.partition, checkpoint.extra.get(LOG_END)),
+            RAW_HIGH: {raw: list(place) for raw, place in fold.raw_high.items()},
+        }
+        return Advance(checkpoint, records[-1].offset + 1, record_hash(records[-1].value), extra)
+
 
 def _decode(
     slices: Mapping[int, Sequence[Record]],
@@ -148,21 +170,6 @@ def _decode(
             except UndecodableEventError as error:
                 refused.append(dead_letters.of_record(CLASSIFIED, record, error.reason))
     return batches, refused
-
-
-def _move(
-    fold: PartitionFold,
-    records: Sequence[Record],
-    checkpoints: Mapping[int, Checkpoint],
-    rows: Iterable[Document],
-) -> Advance:
-    checkpoint = checkpoints[fold.partition]
-    mine = [row["sequence"] for row in rows if row["partition"] == fold.partition]
-    extra: dict[str, Any] = {
-        OUTBOX_SEQUENCE: max(mine, default=checkpoint.extra.get(OUTBOX_SEQUENCE)),
-        RAW_HIGH: {raw: list(place) for raw, place in fold.raw_high.items()},
-    }
-    return Advance(checkpoint, records[-1].offset + 1, record_hash(records[-1].value), extra)
 
 
 def _raw_high(checkpoint: Checkpoint) -> Mapping[str, Sequence[int]]:

@@ -113,7 +113,7 @@ def _classifier_stage(
 
 def _sync_stage(settings: Settings, mongo: Mongo, publisher: Publisher, reader: LogReader) -> Stage:
     checkpoints = Checkpoints(mongo, "sync", CLASSIFIED, fenced_extra=OUTBOX_SEQUENCE)
-    step = SyncStep(mongo, checkpoints, publisher, settings.kafka_partitions)
+    step = SyncStep(mongo, checkpoints, publisher, reader, settings.kafka_partitions)
     return Stage(CLASSIFIED, step, checkpoints, reader)
 
 
