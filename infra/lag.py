@@ -21,8 +21,9 @@ CONSUMERS: Final = (
 class PartitionLag(NamedTuple):
     """How far a consumer is behind on one partition.
 
-    `seconds` is the age of the first record that waits, by its Kafka timestamp: 0 if none does,
-    None if the log no longer holds it.  `halted` says why the partition stands still, if it does.
+      `seconds` is the age of the first record that waits, by its Kafka timestamp: 0 if none does,
+      None if the log does not reach
+    or no longer holds the checkpoint.  `halted` says why the partition stands still, if it does.
     """
 
     consumer: str
@@ -77,9 +78,9 @@ async def _measure(
     position = int(str(checkpoint.get("next_offset", start)))
     _, _, topic, partition = place
     events = max(end - position, 0)
-    seconds: float | None = 0.0
-    if events:
-        seconds = await _age(reader, topic, partition, position, end) if position >= start else None
+    seconds: float | None = None
+    if start <= position <= end:
+        seconds = await _age(reader, topic, partition, position, end) if events else 0.0
     reason = checkpoint.get("halted")
     return PartitionLag(
         *place, position, end, events, seconds, None if reason is None else str(reason)

@@ -1,0 +1,71 @@
+"""What every command promises: help at once, and errors of one line."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dev.ports import LOOPBACK, free_port
+from tests.cli.commands import ROOT, Deskstream, is_one_line_error
+
+NOWHERE = {
+    "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{free_port()}",
+    "MONGODB_URI": f"mongodb://{LOOPBACK}:{free_port()}/?replicaSet=rs0",
+}
+COMMANDS = ["worker", "projector", "api", "status", "ingest", "topics create", "topics check"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_explains_itself(command: str) -> None:
+    ended = Deskstream({}).run(*command.split(), "--help")
+
+    assert ended.returncode == 0
+    assert "Usage:" in ended.stdout
+
+
+@pytest.mark.parametrize("command", ["status", "ingest", "topics create", "topics check"])
+def test_what_prints_figures_prints_json(command: str) -> None:
+    assert "--json" in Deskstream({}).run(*command.split(), "--help").stdout
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    program = "import sys, cli.main; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not {"aiokafka", "faust", "fastapi", "httpx", "motor", "pydantic"} & set(loaded)
+
+
+def test_help_is_quick() -> None:
+    begun = time.process_time(), time.monotonic()
+    Deskstream({}).run("--help")
+
+    assert time.monotonic() - begun[1] < 3.0  # half a second on a machine with nothing else to do
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status",
+        "topics check",
+        "topics create --wait 0",
+        f"ingest --all --api http://{LOOPBACK}:{free_port()}",
+    ],
+)
+def test_what_cannot_be_reached_is_one_line(command: str) -> None:
+    assert is_one_line_error(Deskstream(NOWHERE).run(*command.split()))
+
+
+@pytest.mark.parametrize("command", ["worker", "projector", "api", "status", "topics check"])
+def test_a_wrong_setting_is_one_line_that_names_it(command: str) -> None:
+    ended = Deskstream({"KAFKA_PARTITIONS": "many"}).run(*command.split())
+
+    assert is_one_line_error(ended, code=2)
+    assert "KAFKA_PARTITIONS" in ended.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--all", "--tenant", "acme")])
+def test_ingest_wants_one_tenant_or_all(options: tuple[str, ...]) -> None:
+    assert is_one_line_error(Deskstream({}).run("ingest", *options), code=2)
