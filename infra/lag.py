@@ -21,9 +21,8 @@ CONSUMERS: Final = (
 class PartitionLag(NamedTuple):
     """How far a consumer is behind on one partition.
 
-      `seconds` is the age of the first record that waits, by its Kafka timestamp: 0 if none does,
-      None if the log does not reach
-    or no longer holds the checkpoint.  `halted` says why the partition stands still, if it does.
+    `seconds` is the age of the first record that waits, by its Kafka timestamp: 0 if none does,
+    None if the checkpoint lies outside the log.  `halted` says why the partition stands still.
     """
 
     consumer: str
