@@ -1,0 +1,133 @@
+"""The OpenAPI document is complete, and whatever is made of it is answered as it says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import settings as bounded
+from pymongo import MongoClient
+from schemathesis.checks import not_a_server_error
+from schemathesis.python import asgi
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.app import create_app
+from infra import collections
+from infra.settings import Settings
+from tests.api.documents import change, run_audit, ticket
+
+EXAMPLES = bounded(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+KNOWN = {"tenant_id": "acme", "ticket_id": "T-1", "job_id": "job-1"}
+
+
+def document() -> dict[str, Any]:
+    """The document of an application that is not started."""
+    return create_app(Settings(_env_file=None)).openapi()
+
+
+OPERATIONS = [
+    (method.upper(), path)
+    for path, operations in document()["paths"].items()
+    for method in operations
+    if path != "/health"  # it answers 503 where no helpdesk is
+]
+
+
+def test_every_route_says_what_it_answers() -> None:
+    paths = document()["paths"]
+
+    assert len(paths) >= 13
+    for path, operations in paths.items():
+        for operation in operations.values():
+            answers = operation["responses"]
+            assert {"200", "422", "503"} <= set(answers), path
+            assert "$ref" in str(answers["200"]["content"]["application/json"]["schema"]), path
+            for status, answer in answers.items():
+                if int(status) >= 400:
+                    [media] = answer["content"]
+                    assert media == "application/problem+json", (path, status)
+            assert operation["summary"]
+            assert operation["description"]
+
+
+def test_every_reference_leads_somewhere() -> None:
+    made = document()
+    schemas = made["components"]["schemas"]
+    wanted = set(_references(made))
+
+    assert wanted
+    assert {name.removeprefix("#/components/schemas/") for name in wanted} <= set(schemas)
+    assert "HTTPValidationError" not in schemas
+
+
+@pytest.fixture
+def api_schema(settings: Settings) -> Iterator[schemathesis.BaseSchema]:
+    """The document of an application that has something to show."""
+    client: MongoClient[dict[str, Any]] = MongoClient(settings.mongodb_uri.get_secret_value())
+    database = client[settings.mongodb_database]
+    database[collections.TICKETS].insert_many([ticket("T-1"), ticket("T-2", source=None)])
+    database[collections.TICKET_HISTORY].insert_one(change("T-1", 1))
+    database[collections.INGESTION_LOGS].insert_one(run_audit("job-1"))
+    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(settings))
+    asgi.shutdown_lifespans()
+    client.drop_database(settings.mongodb_database)
+    client.close()
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_whatever_is_asked_is_answered_as_documented(
+    api_schema: schemathesis.BaseSchema, method: str, path: str
+) -> None:
+    @given(case=api_schema[path][method].as_strategy())
+    @EXAMPLES
+    def asked(case: schemathesis.Case[Any]) -> None:
+        _make_waits_short(case)
+        case.call_and_validate(checks=CHECKS)
+
+    asked()
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_whatever_is_asked_of_a_known_tenant_is_answered(
+    api_schema: schemathesis.BaseSchema, method: str, path: str
+) -> None:
+    """Most invented tenants are none: here the other parameters meet real documents."""
+
+    @given(case=api_schema[path][method].as_strategy())
+    @EXAMPLES
+    def asked(case: schemathesis.Case[Any]) -> None:
+        _make_waits_short(case)
+        for place in (case.path_parameters, case.query):
+            place.update({name: value for name, value in KNOWN.items() if name in place})
+        case.call_and_validate(checks=CHECKS)
+
+    asked()
+
+
+def _make_waits_short(case: schemathesis.Case[Any]) -> None:
+    if "wait" in case.query:
+        case.query["wait"] = 0
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
