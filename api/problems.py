@@ -104,7 +104,10 @@ def _http(request: Request, error: Exception) -> ProblemResponse:
 def _invalid(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 (as above)
     errors = [
-        {"parameter": ".".join(str(part) for part in e["loc"][1:]) or "query", "reason": e["msg"]}
+        {
+            "parameter": ".".join(str(part) for part in e["loc"][1:]) or "query",
+            "reason": e["msg"].removeprefix("Value error, "),
+        }
         for e in error.errors()
     ]
     detail = "; ".join(f"{e['parameter']}: {e['reason']}" for e in errors)

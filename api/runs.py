@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -79,23 +78,27 @@ class RunQueries:
         return RunState(job, crawl, children, tally + refused)
 
     async def wait_for_end(
-        self, job_id: str, seconds: float, is_gone: Callable[[], Awaitable[bool]]
-    ) -> bool:
-        """Wait until the run ends; False if the time runs out before, or the caller `is_gone`.
+        self, job: Document, seconds: float, is_gone: Callable[[], Awaitable[bool]]
+    ) -> Document:
+        """The job as last seen: ended, or when the time ran out or the caller `is_gone`.
 
         MongoDB may be away meanwhile: the run was accepted, and the answer must say so.
         """
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up and not await is_gone():
-            try:
-                job = await self._jobs.find(job_id)
-            except PyMongoError as error:
-                log.warning("waiting_blind", job_id=job_id, reason=repr(error))
-            else:
-                if job["phase"] in ENDED:
-                    return True
-            await asyncio.sleep(_POLL_SECONDS)
-        return False
+        try:
+            async with asyncio.timeout(seconds):
+                while job["phase"] not in ENDED and not await is_gone():
+                    await asyncio.sleep(_POLL_SECONDS)
+                    job = await self._seen_again(job)
+        except TimeoutError:
+            pass
+        return job
+
+    async def _seen_again(self, job: Document) -> Document:
+        try:
+            return await self._jobs.find(job["_id"])
+        except PyMongoError as error:
+            log.warning("waiting_blind", job_id=job["_id"], reason=type(error).__name__)
+            return job
 
 
 def progress(run: RunState, now: datetime) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from api.openapi import problems
 from api.parameters import LogsQuery, NoParameters, RunQuery, TargetQuery
 from api.run_models import AuditPage, LockView, Progress, RunAccepted, RunResult, RunStatus
 from api.runs import accepted, last_run, progress
-from domain.runs import ALL_TENANTS
+from domain.runs import ALL_TENANTS, ENDED
 
 router = APIRouter(prefix="/ingest", tags=["ingest"])
 
@@ -38,9 +38,9 @@ async def start_run(
     services.wake_ups.send(job)
     location = request.url.path.removesuffix("/run") + f"/progress/{job['_id']}"
     headers = {"Location": location}
-    if query.wait and await services.runs.wait_for_end(
-        job["_id"], query.wait, request.is_disconnected
-    ):
+    if query.wait:
+        job = await services.runs.wait_for_end(job, query.wait, request.is_disconnected)
+    if job["phase"] in ENDED:
         shown = progress(await services.runs.state(job["_id"]), datetime.now(UTC))
         return JsonResponse({**shown, **shown["counters"]}, headers=headers)
     return JsonResponse(accepted(job, location), status_code=202, headers=headers)

@@ -11,7 +11,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from pydantic import BaseModel
 
+from api.app import create_app
 from api.run_models import AuditPage, LockView, Progress, RunAccepted, RunResult, RunStatus
+from dev.ports import free_port
 from infra import collections
 from infra.claims import Claims, PageCounts, StoredPage
 from infra.jobs import Jobs
@@ -19,6 +21,7 @@ from infra.mongo import Document, Mongo
 from infra.retrying import in_transaction
 from infra.settings import Settings
 from infra.settlement import Settlement
+from tests.api.conftest import serving
 from tests.api.documents import NOON, run_audit, store, ticket
 
 pytestmark = pytest.mark.services
@@ -128,6 +131,30 @@ async def test_a_wait_that_runs_out_is_accepted(api: httpx.AsyncClient) -> None:
 
     assert answer.status_code == 202
     assert 0.3 <= asyncio.get_running_loop().time() - begun < 3
+
+
+async def test_a_run_starts_while_kafka_is_down(mongo: Mongo, settings: Settings) -> None:
+    """Workers poll; the record on the topic only wakes them."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    async with serving(
+        create_app(settings.model_copy(update={"kafka_bootstrap_servers": nowhere}))
+    ) as client:
+        begun = time.monotonic()
+        answer = await client.post("/ingest/run?tenant_id=acme")
+
+    assert answer.status_code == 202
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_wait_that_runs_out_tells_how_far_the_run_is(
+    api: httpx.AsyncClient, crawl: Crawl
+) -> None:
+    waiting = asyncio.create_task(api.post("/ingest/run?tenant_id=acme&wait=1.5"))
+    await crawl.claim()
+
+    answer = await waiting
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "fetching")
 
 
 async def test_a_wait_ends_with_the_run_and_its_counters(
