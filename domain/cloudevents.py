@@ -16,6 +16,7 @@ from domain.observations import (
     read_id,
     read_tenant_id,
     read_ticket,
+    shown,
     storable,
 )
 from domain.records import Deleted, Origin, Provenance, RunEnded
@@ -90,7 +91,9 @@ def _envelope(value: bytes, headers: Headers) -> tuple[Mapping[str, Any], object
 
 def _event(record: RawRecord, attributes: Mapping[str, Any], data: object) -> RawEvent:
     if attributes.get("specversion") != "1.0":
-        raise RejectedRecordError(f"specversion: {attributes.get('specversion')!r} is not '1.0'")
+        raise RejectedRecordError(
+            f"specversion: {shown(attributes.get('specversion'))} is not '1.0'"
+        )
     provenance = _provenance(record, attributes)
     match attributes.get("type"):
         case "ticket.observed":
@@ -100,7 +103,7 @@ def _event(record: RawRecord, attributes: Mapping[str, Any], data: object) -> Ra
         case "run.ended":
             return _marker(record.origin, data)
         case other:
-            raise RejectedRecordError(f"type: {str(other)[:60]!r} is not known")
+            raise RejectedRecordError(f"type: {shown(other)} is not known")
 
 
 def _provenance(record: RawRecord, attributes: Mapping[str, Any]) -> Provenance:

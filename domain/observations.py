@@ -45,7 +45,8 @@ def read_ticket(row: object) -> SeenTicket:
     """The ticket that `row`, an object as in section 4 of the contract, describes.
 
     A null or missing `subject` or `message` is the empty string, a missing `updated_at` is
-    `created_at`, an integer id its decimal text.  Members beyond the contract are left out.
+    `created_at`, an integer id its decimal text, an empty `customer_id` none.  Members beyond the
+    contract are left out.
 
     Raises:
         RejectedRecordError: the row breaks the contract; the reason names the member.
@@ -62,7 +63,9 @@ def read_ticket(row: object) -> SeenTicket:
             subject=_text(row, "subject", "") or "",
             message=_text(row, "message", "") or "",
             status=_required_text(row, "status"),
-            customer_id=None if row.get("customer_id") is None else read_id(row, "customer_id"),
+            customer_id=None
+            if row.get("customer_id") in (None, "")
+            else read_id(row, "customer_id"),
             source=_text(row, "source", None),
             created_at=created_at,
         ),
@@ -73,7 +76,7 @@ def read_tenant_id(row: Mapping[str, Any]) -> str:
     """The tenant that `row` names."""
     tenant_id = row.get("tenant_id")
     if not is_tenant_id(tenant_id):
-        raise RejectedRecordError(f"tenant_id: {_shown(tenant_id)} is no tenant id")
+        raise RejectedRecordError(f"tenant_id: {shown(tenant_id)} is no tenant id")
     return str(tenant_id)
 
 
@@ -85,7 +88,7 @@ def read_id(row: Mapping[str, Any], name: str) -> str:
             raise RejectedRecordError(f"{name}: an integer over 64 bits")
         return str(value)
     if not isinstance(value, str) or not value:
-        raise RejectedRecordError(f"{name}: {_shown(value)} is no identifier")
+        raise RejectedRecordError(f"{name}: {shown(value)} is no identifier")
     if len(value) > MAX_ID_LENGTH:
         raise RejectedRecordError(f"{name}: {len(value)} characters, at most {MAX_ID_LENGTH}")
     if _CONTROL.search(value):
@@ -96,7 +99,7 @@ def read_id(row: Mapping[str, Any], name: str) -> str:
 def _required_text(row: Mapping[str, Any], name: str) -> str:
     value = _text(row, name, None)
     if not value:
-        raise RejectedRecordError(f"{name}: {_shown(value)} is no text")
+        raise RejectedRecordError(f"{name}: {shown(value)} is no text")
     return value
 
 
@@ -121,5 +124,10 @@ def storable(text: str, name: str) -> str:
     return text
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """`value` in a few words, whatever it is: what nests too deeply has no `repr`."""
+    if isinstance(value, str):
+        return repr(value[:60])
+    if isinstance(value, dict | list):
+        return f"a {type(value).__name__}"
     return "nothing" if value is None else repr(value)[:60]
