@@ -128,5 +128,5 @@ def decode(value: bytes | None) -> LogRecord:
     """
     try:
         return _DECODER.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableEventError(str(error)) from error

@@ -101,5 +101,5 @@ def decode_record(value: bytes | None) -> ClassifiedRecord:
     """
     try:
         return _DECODER.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableEventError(str(error)) from error

@@ -99,5 +99,5 @@ def decode_audit(value: bytes | None) -> RunAudit:
     """
     try:
         return _DECODER.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableEventError(str(error)) from error
