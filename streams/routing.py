@@ -85,7 +85,14 @@ def _record(
 
 def _refusal(row: object, place: CrawlPlace, number: int, reason: str) -> DeadLetter:
     position = f"crawl/{place.crawl_id}/{place.page}/{number}"
-    return DeadLetter(position, reason, None, json.dumps(row).encode())
+    return DeadLetter(position, reason, None, _payload(row))
+
+
+def _payload(row: object) -> bytes:
+    try:
+        return json.dumps(row).encode()
+    except RecursionError:
+        return b'"nested too deeply to be written down"'
 
 
 def _named(row: Mapping[str, Any]) -> bool:
