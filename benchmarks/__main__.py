@@ -1,0 +1,68 @@
+"""`python -m benchmarks`: measures section 14 of the contract on this machine."""
+
+import asyncio
+import json
+import platform
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+from rich.console import Console
+
+from benchmarks.crawling import crawl
+from benchmarks.figures import Figure, table
+from benchmarks.throughput import changes_to_readable, raw_to_readable
+from dev.engines import Engines
+from dev.kafka_jars import JARS, install_jars
+
+_RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def main(
+    scale: Annotated[float, typer.Option(help="Of every workload, for a quick look.")] = 1.0,
+    keep: Annotated[bool, typer.Option(help="Write the results file.")] = True,
+) -> None:
+    """Measure, print a table, and keep the figures as JSON."""
+    install_jars(JARS)
+    with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as directory:
+        root = Path(directory)
+        with Engines.local(root / "engines") as engines:
+            figures = asyncio.run(_measure(engines, root, scale))
+    Console().print(table(figures))
+    if keep:
+        typer.echo(f"kept in {_keep(figures, scale)}")
+
+
+async def _measure(engines: Engines, logs: Path, scale: float) -> list[Figure]:
+    return [
+        await raw_to_readable(engines, logs, int(40_000 * scale)),
+        await changes_to_readable(engines, logs, int(100_000 * scale)),
+        *await crawl(engines, logs, int(10_000 * scale)),
+    ]
+
+
+def _keep(figures: list[Figure], scale: float) -> Path:
+    now = datetime.now(UTC)
+    _RESULTS.mkdir(exist_ok=True)
+    path = _RESULTS / f"{now:%Y-%m-%dT%H%M%SZ}.json"
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+    }
+    result = {
+        "at": now.isoformat(timespec="seconds"),
+        "machine": machine,
+        "scale": scale,
+        "figures": [figure.as_json() for figure in figures],
+    }
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    return path.relative_to(_RESULTS.parent.parent)
+
+
+if __name__ == "__main__":
+    typer.run(main)
