@@ -1,125 +1,120 @@
-"""Runs to be judged: the same inputs, once left alone and once disturbed."""
+"""Runs to be judged: inputs fed, processes disturbed, the outcome held against an oracle."""
 
 import asyncio
 import random
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from infra.collections import ensure_collections
+from infra.jobs import Jobs
 from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
+from tests import oracle
 from tests.faults import verdict
 from tests.faults.deployment import Deployment, Process, deployed
 from tests.faults.feed import FeedRecord
-from tests.oracle import naive_documents, naive_log
 
-REJOIN_SECONDS = 60.0
+PATIENCE = 60.0
 
 
 @dataclass
-class Outcome:
-    """What a run left behind, and what was done to it."""
+class Scenario:
+    """A deployment under test, and what was done to it."""
 
-    events: dict[str, verdict.Event] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    settings: Settings
+    mongo: Mongo
+    deployment: Deployment
+    running: dict[str, Process] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
-    recovery_seconds: list[float] = field(default_factory=list)
+
+    def start(self, *services: str, **options: str) -> None:
+        """Start services; a further one of a name takes the place of the earlier one here."""
+        for service in services:
+            self.running[service] = self.deployment.start(service, **options)
+
+    async def kill_in_turn(self, times: int, seconds: float, seed: int) -> None:
+        """`kill -9` worker and projector in turn at random moments, and start them again."""
+        moments = random.Random(seed)
+        for number in range(times):
+            await asyncio.sleep(moments.uniform(0.5, 1.5) * seconds / times)
+            service = ("worker", "projector")[number % 2]
+            self.kills[f"{service} at {self.running[service].kill()}"] += 1
+            self.start(service)
+
+    async def until_dead(self, service: str, seconds: float = PATIENCE) -> None:
+        """Wait until a process that was to die at a boundary is dead, then start it again."""
+        process = self.running[service]
+        deadline = asyncio.get_running_loop().time() + seconds
+        while process.is_alive:
+            assert asyncio.get_running_loop().time() < deadline, (
+                f"{service} never came to its boundary; last: {process.last_boundary()}"
+            )
+            await asyncio.sleep(0.05)
+        self.kills[f"{service} at {process.last_boundary()}"] += 1
+
+    async def wrong(self, records: list[FeedRecord], patience: float = PATIENCE) -> list[str]:
+        """Everything that is wrong once nothing moves any more; what crawls made is left out."""
+        behind = await verdict.until_still(self.settings, self.mongo, patience)
+        found = [f"{name} lags by {count}" for name, count in behind.items()]
+        events, repeats = verdict.deduplicated(await verdict.read_log(self.settings))
+        found += repeats + verdict.gaps(events)
+        fed = {id_: event for id_, event in events.items() if event["cause"] != "crawl"}
+        recorded = {id_: oracle.recorded(event) for id_, event in fed.items()}
+        found += verdict.differences("event", expected_events(records), recorded)
+        tickets, history = oracle.naive_documents(events.values())
+        found += verdict.differences("ticket", tickets, await self._documents("tickets"))
+        entries = {entry["_id"]: entry for entry in history}
+        return found + verdict.differences(
+            "history", entries, await self._documents("ticket_history")
+        )
+
+    async def _documents(self, name: str) -> dict[str, Any]:
+        return {document["_id"]: document async for document in self.mongo[name].find()}
 
 
-async def fresh(settings: Settings) -> tuple[Settings, Mongo]:
-    """A deployment of the same shape with nothing in it."""
+@asynccontextmanager
+async def scenario(settings: Settings, directory: Path, **changes: Any) -> AsyncIterator[Scenario]:
+    """A fresh deployment on the engines of `settings`; everything of it is gone afterwards."""
     name = uuid.uuid4().hex[:12]
     own = settings.model_copy(
-        update={"kafka_topic_prefix": f"t{name}.", "mongodb_database": f"t{name}"}
+        update={"kafka_topic_prefix": f"f{name}.", "mongodb_database": f"f{name}"} | changes
     )
     mongo = Mongo(own)
     await ensure_collections(mongo)
     async with TopicAdmin(own, mongo) as topics:
         await topics.create()
-    return own, mongo
+    try:
+        with deployed(own, directory) as deployment:
+            yield Scenario(own, mongo, deployment)
+    finally:
+        await mongo.client.drop_database(own.mongodb_database)
+        mongo.close()
 
 
-async def undisturbed(
-    settings: Settings, directory: Path, records: list[FeedRecord]
-) -> dict[str, verdict.Event]:
-    """The change events of a run that nobody touches, by `key:version`."""
-    own, mongo = await fresh(settings)
-    with deployed(own, directory) as deployment:
-        deployment.start("worker")
-        deployment.start("projector")
-        await verdict.send(own, records)
-        behind = await verdict.until_still(own, mongo, 120.0)
-        assert not behind, f"the undisturbed run lags: {behind}\n{deployment.logs()}"
-    log = await verdict.read_log(own)
-    events, wrong = verdict.deduplicated(log)
-    assert not wrong
-    await _dropped(mongo)
-    return events
-
-
-@dataclass
-class Killer:
-    """Kills worker and projector in turn, each time at a random moment, and starts them again."""
-
-    deployment: Deployment
-    seed: int
-    kills: Counter[str] = field(default_factory=Counter)
-
-    async def kill(self, times: int, within: float) -> None:
-        """Kill `times` times, spread over about `within` seconds."""
-        moments = random.Random(self.seed)
-        running = {name: self.deployment.start(name) for name in ("worker", "projector")}
-        for number in range(times):
-            await asyncio.sleep(moments.uniform(0.5, 1.5) * within / times)
-            name = ("worker", "projector")[number % 2]
-            self.kills[f"{name} at {running[name].kill()}"] += 1
-            running[name] = self.deployment.start(name)
-
-
-async def judge(
-    settings: Settings,
-    mongo: Mongo,
-    records: list[FeedRecord],
-    *,
-    patience: float = REJOIN_SECONDS,
-) -> list[str]:
-    """Everything that is wrong with a run of `records` once nothing moves any more."""
-    behind = await verdict.until_still(settings, mongo, patience)
-    wrong = [f"{name} lags by {count}" for name, count in behind.items()]
-    log = await verdict.read_log(settings)
-    events, repeats = verdict.deduplicated(log)
-    wrong += repeats + verdict.gaps(events)
-    expected = {
+def expected_events(records: Iterable[FeedRecord]) -> dict[str, oracle.Event]:
+    """The naive fold of the inputs, by `tenant:external_id:version`."""
+    offsets: Counter[int] = Counter()
+    inputs = []
+    for record in records:
+        inputs.append(oracle.decoded(record.partition, offsets[record.partition], 0, record.value))
+        offsets[record.partition] += 1
+    return {
         f"{key}:{event['version']}": event
-        for key, life in naive_log(_inputs(records)).items()
-        for event in life
+        for key, log in oracle.naive_log(inputs).items()
+        for event in log
     }
-    wrong += verdict.differences("event", expected, {i: _plain(e) for i, e in events.items()})
-    tickets, history = naive_documents(list(events.values()))
-    wrong += verdict.differences("ticket", tickets, await _documents(mongo, "tickets"))
-    wrong += verdict.differences("history", history, await _documents(mongo, "ticket_history"))
-    return wrong
 
 
-async def _documents(mongo: Mongo, name: str) -> dict[str, Any]:
-    return {document["_id"]: document async for document in mongo[name].find()}
-
-
-async def _dropped(mongo: Mongo) -> None:
-    await mongo.client.drop_database(mongo.database.name)
-    mongo.close()
-
-
-def _inputs(records: list[FeedRecord]) -> Any:
-    raise NotImplementedError
-
-
-def _plain(event: verdict.Event) -> Any:
-    raise NotImplementedError
-
-
-__all__ = ["Killer", "Outcome", "Process", "fresh", "judge", "undisturbed"]
+def jobs_of(scenario: Scenario) -> Jobs:
+    """The jobs of a deployment."""
+    return Jobs(
+        scenario.mongo,
+        lease_seconds=scenario.settings.lease_seconds,
+        partitions=scenario.settings.kafka_partitions,
+    )
