@@ -10,14 +10,12 @@ from domain.changes import Decision, decide
 from domain.events import ChangeEvent
 from domain.labels import Labels, Match
 from domain.observations import SeenTicket, TicketFields
-from domain.records import Cause, Deleted, Observed, Origin, Provenance
+from domain.records import Deleted, Observed, Origin, Provenance
 from domain.ticket_state import TicketState
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 CALM = Labels("low", "neutral", False, (), 1)
 ALARMED = Labels("high", "negative", True, (Match("outage", "is down"),), 2)
-
-_PROVENANCE = ("source", "event_id", "job_id")
 
 
 def at(seconds: float) -> datetime:
@@ -26,8 +24,11 @@ def at(seconds: float) -> datetime:
 
 
 def observed(time: float, updated: float | None = None, **said: Any) -> Observed:
-    """A ticket shown at `time`, updated then or at `updated`; `said` are fields or provenance."""
-    provenance = _provenance(time, said)
+    """A ticket shown at `time`, updated then or at `updated`; `said` are fields or provenance.
+
+    Same arguments, same record.
+    """
+    provenance = _provenance(f"observed {time} {updated} {said}", time, said)
     fields: dict[str, Any] = {
         "subject": "Printer",
         "message": "It is on fire.",
@@ -49,7 +50,7 @@ def observed(time: float, updated: float | None = None, **said: Any) -> Observed
 
 def deleted(time: float, **said: Any) -> Deleted:
     """A ticket said to be gone since `time`."""
-    provenance = _provenance(time, said)
+    provenance = _provenance(f"deleted {time} {said}", time, said)
     return Deleted(
         said.pop("origin", Origin(0, 0, 0)),
         provenance,
@@ -60,11 +61,15 @@ def deleted(time: float, **said: Any) -> Deleted:
     )
 
 
-def _provenance(time: float, said: dict[str, Any]) -> Provenance:
-    mine = {name: said.pop(name) for name in _PROVENANCE if name in said}
-    id_ = mine.pop("event_id", f"{time}:{sorted(map(repr, said.items()))}")
-    cause: Cause = "crawl" if mine.get("job_id") else "upstream"
-    return Provenance(mine.pop("source", "crm"), id_, at(time), cause, **mine)
+def _provenance(event_id: str, time: float, said: dict[str, Any]) -> Provenance:
+    job_id = said.pop("job_id", None)
+    return Provenance(
+        said.pop("sender", "crm"),
+        said.pop("event_id", event_id),
+        at(time),
+        "upstream" if job_id is None else "crawl",
+        job_id,
+    )
 
 
 def unseen(external_id: str = "T-1") -> TicketState:
