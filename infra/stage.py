@@ -128,8 +128,9 @@ class Stage:
     async def _judge(self, partition: int, reason: str | None) -> None:
         """Halt a partition whose log lost records, or let it go on."""
         if reason is None:
-            if self._halted.pop(partition, None):
-                await self._checkpoints.halt(partition, None)
+            # Another process may have halted it.
+            self._halted.pop(partition, None)
+            await self._checkpoints.halt(partition, None)
             return
         if self._halted.get(partition) != reason:
             log.error("partition_halted", topic=self._topic, partition=partition, reason=reason)
