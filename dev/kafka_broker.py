@@ -118,7 +118,8 @@ class KafkaBroker(EngineProcess):
         return port
 
     def _format(self) -> None:
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # A first byte of 0 makes the id begin with an A: one with a dash would read as an option.
+        cluster = urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         command = self._java(
             "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)
         )
