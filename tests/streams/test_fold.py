@@ -210,6 +210,19 @@ def test_the_second_of_two_raw_partitions_is_not_taken_for_the_first() -> None:
     assert len(_fold(records).events) == 2
 
 
+def test_a_stub_has_no_id_but_its_position_so_its_repeat_counts_once() -> None:
+    stub = Refused(Origin(0, 3, 4), "run-1", "id: nothing is no identifier")
+
+    assert _tally(_fold([stub, stub], [stub], jobs={"run-1": JOB})) == Tally(rejected=1)
+
+
+def test_a_long_life_delivered_again_is_known_by_its_positions_alone() -> None:
+    life = [observed(n, status=f"s{n}", origin=Origin(0, 0, n)) for n in range(100)]
+    life[50] = deleted(50, origin=Origin(0, 0, 50))
+
+    assert _fold(life, life, life[60:]).events == _fold(life).events
+
+
 def test_a_replay_of_old_positions_counts_under_its_new_epoch() -> None:
     records = [
         observed(1, origin=Origin(0, 0, 7)),
@@ -256,6 +269,7 @@ def test_a_marker_freezes_the_runs_counter_and_tells_it_to_the_log() -> None:
 
     fold = _fold(records, [observed(2, job_id="run-1", status="late")], jobs={"run-1": JOB})
 
+    assert fold.counters["run-1"].id == "run-1:3"
     key, value, type_ = fold.events[1]
     marker = decode(value)
     assert (key, type_) == (None, "run.ended")
