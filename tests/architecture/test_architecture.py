@@ -17,8 +17,8 @@ VAGUE = {"utils", "util", "helpers", "helper", "manager", "managers", "common", 
 # What would make the core depend on when, where or how often it runs.
 IMPURE_MODULES = {
     "aiokafka", "asyncio", "concurrent", "faust", "httpx", "io", "logging", "motor",
-    "multiprocessing", "os", "pathlib", "pymongo", "random", "secrets", "socket", "ssl", "structlog", "subprocess",
-    "sys", "tempfile", "threading", "time",
+    "multiprocessing", "os", "pathlib", "pymongo", "random", "secrets", "socket", "ssl",
+    "structlog", "subprocess", "sys", "tempfile", "threading", "time",
 }  # fmt: skip
 IMPURE_CALLS = {
     "now", "utcnow", "today", "time", "monotonic", "perf_counter", "uuid1", "uuid4", "urandom",

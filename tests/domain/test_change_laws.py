@@ -13,7 +13,7 @@ from domain.events import ChangeEvent, Ticket, decode, encode
 from domain.identity import change_event_id
 from domain.instants import rfc3339
 from domain.records import Deleted, Observed
-from domain.ticket_state import TicketState
+from domain.ticket_state import TicketState, relearn
 from tests.domain.strategies import at, deleted, folded, lives, log_of, observed
 
 Life = list[Observed | Deleted]
@@ -151,6 +151,23 @@ def test_only_an_event_moves_the_version_and_the_ticket(life: Life) -> None:
             assert decision.event.ticket == decision.state.ticket
         assert len(decision.state.recent) <= 32 * 8
         state = decision.state
+
+
+@given(lives(), st.integers(0, 20))
+def test_a_state_of_any_age_learns_from_the_log_what_it_once_wrote(life: Life, age: int) -> None:
+    decisions = folded(life)
+    state = decisions[:age][-1].state if age else TicketState(tenant_id="acme", external_id="T-1")
+    for event in log_of(life):
+        state = relearn(state, event)
+
+    end, known = decisions[-1].state, decisions[:age][-1:]
+    assert (state.version, state.ticket, state.changed_at) == (
+        end.version,
+        end.ticket,
+        end.changed_at,
+    )
+    assert state.version == 0 or state.is_live is end.is_live
+    assert not known or known[0].state.version < end.version or state is known[0].state
 
 
 def _text(event: ChangeEvent) -> tuple[str, str]:
