@@ -217,7 +217,9 @@ def test_a_stub_has_no_id_but_its_position_so_its_repeat_counts_once() -> None:
 
 
 def test_a_long_life_delivered_again_is_known_by_its_positions_alone() -> None:
-    life = [observed(n, status=f"s{n}", origin=Origin(0, 0, n)) for n in range(100)]
+    life: list[ClassifiedRecord] = [
+        observed(n, status=f"s{n}", origin=Origin(0, 0, n)) for n in range(100)
+    ]
     life[50] = deleted(50, origin=Origin(0, 0, 50))
 
     assert _fold(life, life, life[60:]).events == _fold(life).events
