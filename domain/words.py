@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from functools import lru_cache
-from typing import Final
+from bisect import bisect_right
+from itertools import accumulate, chain, islice
+from typing import Final, TypeAlias
 
 # Characters inside a word.  Quotation marks of every make serve as apostrophes; zero-width
 # characters and combining marks never end a word.
@@ -18,6 +19,7 @@ _FACES: Final = (
 _CLITIC: Final = rf"[{_QUOTES}](?:[DMSdms]|[Ll][Ll]|[Rr][Ee]|[Vv][Ee])(?!\w)"
 
 # Possessive quantifiers and disjoint classes: the time is linear, whatever the text.
+# Only a dash asks what white space follows, so a piece between spaces can be read by itself.
 _WORD: Final = re.compile(
     rf"[Hh][Tt][Tt][Pp][Ss]?://\S++"
     rf"|(?:[Qq][Uu]|[CDJLMNSTcdjlmnst])[{_QUOTES}](?=[^\W\d_])"
@@ -25,55 +27,57 @@ _WORD: Final = re.compile(
     rf"[{_MARKS}{_HIDDEN}]*+"
     rf"|{_CLITIC}"
     rf"|:-?[()]|[{_FACES}]"
-    rf"|\n(?=[^\S\n]*+\n)|-(?=\s)"
+    rf"|-(?=\s)"
     rf'|[.!?;:,()\[\]{{}}"“”„«»…–—¿¡\x00\ud800-\udfff]'
 )
+BREAK: Final = "\n"  # the mark that a blank line reads as
+_BREAK: Final = re.compile(r"\n(?=[^\S\n]*+\n)")
 _LONGEST: Final = 64  # characters of a word worth comparing; bounds the cost of folding
 _OVERLONG: Final = "\ufffd"
 UNREADABLE: Final = "\x00"  # what a lone surrogate reads as: no phrase reaches across it
 _FOLDING: Final = str.maketrans(dict.fromkeys(_QUOTES, "'"))
 _DROPPED: Final = re.compile(f"[{_MARKS}{_HIDDEN}]+")
+_DIGIT: Final = re.compile(r"\d")
+
+_Group: TypeAlias = tuple[str, ...]  # the words of one piece of text between white space
 
 
 class Words:
     """The words and punctuation marks of a text, in order: folded, and where they stand."""
 
-    __slots__ = ("_as_written", "_searched", "_text", "folded")
+    __slots__ = ("_paragraphs", "_text", "folded")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        if text.isascii():
-            self._searched = text.lower()
-            self.folded = self._as_written = _WORD.findall(self._searched)
-            return
-        self._searched = text
-        self._as_written = _WORD.findall(text)
-        self.folded = [
-            word.lower() if word.isascii() else _folded(word) for word in self._as_written
-        ]
+        self.folded: list[str] = []
+        self._paragraphs: list[tuple[int, str, list[_Group]]] = []  # with its first word
+        if text.endswith("-"):
+            text += "_"  # white space makes a dash a mark, the end of the text does not
+        for paragraph in _BREAK.split(text.lower() if text.isascii() else text):
+            groups = list(map(_GROUPS.__getitem__, paragraph.split()))
+            self._paragraphs.append((len(self.folded), paragraph, groups))
+            self.folded += chain.from_iterable(groups)
+            self.folded.append(BREAK)
+        self.folded.pop()
 
     def passages(self, spans: list[tuple[int, int]], longest: int) -> list[str]:
-        """Return the text of each span (first word, end word), cut to `longest` characters."""
-        places = self._places(max((end for _, end in spans), default=0))
-        return [
-            self._text[places[first][0] : min(places[end - 1][1], places[first][0] + longest)]
-            for first, end in spans
-        ]
+        """Return the text of each span (first word, end word), cut to `longest` characters.
 
-    def _places(self, count: int) -> list[tuple[int, int]]:
-        """Return start and end of the first `count` words.
-
-        Between words stand only characters that are none (or a dash or line break, which no
-        evidence begins with), so each word is at its next occurrence.
+        Every span stands within one paragraph.
         """
-        places = []
-        end = 0
-        find = self._searched.find
-        for word in self._as_written[:count]:
-            start = find(word, end)
-            end = start + len(word)
-            places.append((start, end))
-        return places
+        return [self._passage(first, end, longest) for first, end in spans]
+
+    def _passage(self, first: int, end: int, longest: int) -> str:
+        number = bisect_right(self._paragraphs, first, key=_first_word) - 1
+        start, paragraph, groups = self._paragraphs[number]
+        ends = list(accumulate(map(len, groups)))
+        piece = bisect_right(ends, first - start)
+        before = ends[piece - 1] if piece else 0
+        place = sum(len(text) + 1 for _, text, _ in self._paragraphs[:number])
+        place += len(paragraph) - len(paragraph.split(None, piece)[piece])
+        found = _WORD.finditer(self._text, place)
+        seen = list(islice(found, first - start - before, end - start - before))
+        return self._text[seen[0].start() : min(seen[-1].end(), seen[0].start() + longest)]
 
 
 def words_of(text: str) -> list[str]:
@@ -81,9 +85,41 @@ def words_of(text: str) -> list[str]:
     return Words(text).folded
 
 
-@lru_cache(maxsize=8192)
+def _first_word(paragraph: tuple[int, str, list[_Group]]) -> int:
+    return paragraph[0]
+
+
+class _Groups(dict[str, _Group]):
+    """How pieces of text read, remembered: the words of a language come again and again."""
+
+    _CAPACITY: Final = 20_000
+    _LONGEST: Final = 24  # characters of a piece that is likely to come again
+
+    def __missing__(self, piece: str) -> _Group:
+        group = _read(piece)
+        if len(piece) <= self._LONGEST and not _DIGIT.search(piece):
+            if len(self) >= self._CAPACITY:
+                self.clear()
+            self[piece] = group
+        return group
+
+
+_GROUPS: Final = _Groups()
+
+
+def _read(piece: str) -> _Group:
+    """Return the folded words of a piece of text that white space follows."""
+    if not piece.isascii():
+        return tuple(map(_folded, _WORD.findall(f"{piece} ")))
+    if piece.isalnum():
+        return (piece.lower(),)
+    return tuple(_WORD.findall(f"{piece.lower()} "))
+
+
 def _folded(word: str) -> str:
     """Return `word` without case, accents, hidden characters and typographic quotes."""
+    if word.isascii():
+        return word.lower()
     if len(word) > _LONGEST:
         return _OVERLONG
     if "\ud800" <= word <= "\udfff":
