@@ -43,7 +43,7 @@ class Child:
             start_new_session=True,
         )
         self._watcher = kill_with_us(self._process.pid)
-        self._relay = threading.Thread(target=self._relay_output, name=f"log of {name}")
+        self._relay = threading.Thread(target=self._relay_output, daemon=True)
         self._relay.start()
 
     @property

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -42,8 +42,10 @@ class LocalRun:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.say("stopping")
-        self._ends.close()
+        try:
+            self.say("stopping")
+        finally:
+            self._ends.close()
         self.say("stopped")
 
     def say(self, line: str) -> None:
@@ -112,7 +114,9 @@ class LocalRun:
             return follow_run(api, job_id, view)
 
     def _warn(self, line: str) -> None:
-        self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        # A screen that went away must not keep a child from writing its log.
+        with suppress(OSError, SystemExit):
+            self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _is_up(engine: EngineProcess) -> bool:
