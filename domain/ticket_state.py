@@ -75,5 +75,5 @@ def relearn(state: TicketState, event: ChangeEvent) -> TicketState:
         observed_at=max(state.observed_at or event.observed_at, event.observed_at),
         gone_at=None,
         source=event.source,
-        run=event.job_id,
+        run=event.job_id or state.run,
     )

@@ -7,7 +7,7 @@ import pytest
 from domain.changes import COMPARED, decide
 from domain.events import Change, Classification
 from domain.records import Deleted, Observed
-from domain.ticket_state import REMEMBERED_IDS, TicketState
+from domain.ticket_state import REMEMBERED_IDS, TicketState, relearn
 from tests.domain.strategies import (
     ALARMED,
     CALM,
@@ -287,6 +287,16 @@ def test_the_last_source_and_the_last_crawl_are_remembered() -> None:
     state = _last(observed(1, job_id="j", sender="desk"), observed(2, source="crm"))
 
     assert (state.source, state.run) == ("crm", "j")
+
+
+def test_what_the_log_teaches_does_not_make_a_crawl_forgotten() -> None:
+    records = observed(1, job_id="j"), observed(2, status="closed", sender="desk")
+    log = log_of(records)
+
+    learnt = relearn(_last(*records[:1]), log[1])
+
+    assert (learnt.source, learnt.run) == ("desk", "j")
+    assert learnt == _last(*records)
 
 
 def test_a_sight_that_a_deletion_outlives_leaves_no_trace_but_its_id() -> None:
