@@ -46,6 +46,12 @@ _SIGN_OFFS: Final = frozenset(
 _POSTSCRIPT: Final = ("ps:", "p.s.", "ps ", "p.s:")
 _LONGEST_HEAD: Final = 300  # characters of a line that are looked at; longer lines are text
 
+# How a line must begin for a closer look: most lines of most mails do not.
+_TELLING: Final = frozenset(
+    opening[:2].lower()
+    for opening in ("--", "__", *_WROTE_BEGINS, *_HEADER_BEGINS, *_SENT_FROM, *_SIGN_OFFS)
+)
+
 
 def own_words(subject: str, message: str) -> str:
     """Return subject and message as their author wrote them, one blank line between."""
@@ -67,6 +73,9 @@ def _without_foreign_lines(message: str) -> str:
     signed = False
     for number, line in enumerate(lines):
         head = line[:_LONGEST_HEAD].strip()
+        if not signed and head[:2].lower() not in _TELLING and head[:1] != ">":
+            kept.append(line)
+            continue
         if head.startswith(">") or _opens_quote(head, lines, number):
             kept.append("")
             continue
