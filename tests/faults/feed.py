@@ -50,7 +50,7 @@ class Feed:
     own partitioner would choose; a hot ticket has a tenth of all records.
     """
 
-    def __init__(self, seed: int, partitions: int, *, tickets: int = 400) -> None:
+    def __init__(self, seed: int, partitions: int, *, tickets: int = 400, hot: float = 0.1) -> None:
         self._random = random.Random(seed)
         self._partitions = partitions
         self._now = 0
@@ -59,6 +59,22 @@ class Feed:
     def take(self, count: int) -> list[FeedRecord]:
         """The next `count` records."""
         return [self._next() for _ in range(count)]
+
+    def take_older_returns(self, updates: int = 40) -> list[FeedRecord]:
+        """Each ticket updated many times, deleted, and back with what it once was.
+
+        After it every earlier update looks new again: only their raw positions tell.
+        """
+        records = []
+        for life in self._lives:
+            for kind in (*["update"] * updates, "delete", "return"):
+                self._now += 1
+                if kind == "delete":
+                    value = self._deleted(life)
+                else:
+                    value = self._observed(life, self._now if kind == "update" else 1, self._now)
+                records.append(FeedRecord(life.partition, None, value))
+        return records
 
     def _life(self, number: int) -> _Life:
         tenant, external_id = ("north", "south")[number % 2], f"F-{number}"
