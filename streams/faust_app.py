@@ -1,6 +1,8 @@
 """The Faust application: moves bytes from two topics to two stages, and nothing else."""
 
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import faust
@@ -45,6 +47,7 @@ def create_faust_app(
         settings.topic("deskstream.worker"),
         broker=[f"kafka://{server}" for server in servers],
         web_enabled=False,
+        datadir=Path(tempfile.gettempdir()) / "deskstream-faust",  # made, and never used
         store="memory://",
         topic_disable_leader=True,
         topic_partitions=settings.kafka_partitions,
