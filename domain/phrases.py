@@ -11,6 +11,7 @@ from domain.ruleset import Ruleset, RulesetError
 from domain.words import UNREADABLE, words_of
 
 PUNCTUATION: Final = frozenset('.!?;:,()[]{}"“”„«»–—-¿¡\n') | {"...", UNREADABLE}
+MARK: Final = -1  # the rule of a mark of punctuation
 _WIDEST: Final = 20_000  # ways to say one phrase
 _SPARE: Final = 2  # fillers inside one phrase
 
@@ -18,12 +19,13 @@ _SPARE: Final = 2  # fillers inside one phrase
 class Node:
     """A place in the trie: what may follow, and which rule ends here (-1: none)."""
 
-    __slots__ = ("any", "following", "rule")
+    __slots__ = ("any", "following", "rule", "seconds")
 
     def __init__(self) -> None:
         self.following: dict[str, Node] = {}
         self.any: Node | None = None
         self.rule = -1
+        self.seconds: frozenset[str] | None = None  # what must follow a first word; None: nothing
 
     def child(self, word: str) -> "Node":
         """Return the node after `word`, made if needed."""
@@ -31,6 +33,10 @@ class Node:
             self.any = self.any or Node()
             return self.any
         return self.following.setdefault(word, Node())
+
+
+_NOTHING_BEGINS: Final = Node()
+_NOTHING_BEGINS.seconds = frozenset()
 
 
 def _longer(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
@@ -53,19 +59,29 @@ class PhraseTrie:
                     raise RulesetError(f"rule {rule.name!r}: {phrase!r} {error}") from error
         self._first = root.following
         self._fillers = frozenset(word for filler in ruleset.fillers for word in words_of(filler))
+        for node in self._first.values():
+            if node.rule < 0 and node.any is None:
+                node.seconds = self._fillers.union(node.following)
+        for mark in PUNCTUATION:
+            self._first.setdefault(mark, _NOTHING_BEGINS)
 
     def find(self, words: list[str]) -> Iterator[tuple[int, int, int]]:
-        """Yield (rule, first word, end word), left to right, the longest first, no overlaps."""
-        first = self._first
+        """Yield (rule, first word, end word), left to right, the longest first, no overlaps.
+
+        Every mark of punctuation is yielded as rule `MARK`, also within a phrase.
+        """
+        following = [*words[1:], ""]
         free = 0
-        for at, word in enumerate(words):
-            node = first.get(word)
-            if node is None or at < free:
+        for at, node in enumerate(map(self._first.get, words)):
+            if node is None:
                 continue
-            end, rule = self._longest(node, words, at + 1, _SPARE)
-            if rule >= 0:
-                yield rule, at, end
-                free = end
+            if at >= free and (node.seconds is None or following[at] in node.seconds):
+                end, rule = self._longest(node, words, at + 1, _SPARE)
+                if rule >= 0:
+                    yield rule, at, end
+                    free = end
+            if words[at] in PUNCTUATION:
+                yield MARK, at, at + 1
 
     def _longest(self, node: Node, words: list[str], at: int, spare: int) -> tuple[int, int]:
         """Return (end, rule) of the longest phrase through `node`; rule -1: none ends.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.phrases import PUNCTUATION
+from domain.phrases import MARK, PUNCTUATION
 from domain.ruleset import Rule
 
 _BARE_TITLE: Final = 3  # words of a subject that names a topic and says nothing of it
@@ -59,17 +59,12 @@ class Reader:
         self._qualified: set[str] = set()  # topics that the message itself takes back
 
     def read(self, words: list[str], found: Iterable[tuple[int, int, int]]) -> Reading:
-        """Return the claims that stand in `words`, given the phrases found in them."""
-        marks = iter([at for at, word in enumerate(words) if word in PUNCTUATION])
-        mark = next(marks, len(words))
+        """Return the claims that stand in `words`, given the phrases and marks found in them."""
         for rule, first, end in found:
-            while mark < first:
-                self._pass_mark(words, mark)
-                mark = next(marks, len(words))
-            self._meet(self._rules[rule], first, end)
-        while mark < len(words):
-            self._pass_mark(words, mark)
-            mark = next(marks, len(words))
+            if rule == MARK:
+                self._pass_mark(words, first)
+            else:
+                self._meet(self._rules[rule], first, end)
         self._end_sentence(len(words))
         return Reading(
             claims=[claim for claim in self._found if self._stands(claim)],
