@@ -1,6 +1,6 @@
 """The labels a ticket gets, and the evidence for them."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -23,3 +23,10 @@ class Labels(msgspec.Struct, frozen=True):
     requires_action: bool
     matched: tuple[Match, ...]  # at most 8, the weightiest first
     ruleset_version: int
+
+
+class Classifies(Protocol):
+    """Whatever labels a ticket by its text."""
+
+    def classify(self, subject: str, message: str) -> Labels:
+        """The labels of a ticket; never raises, whatever the text."""

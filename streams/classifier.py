@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from domain.classification import Classifier
 from domain.cloudevents import RawRecord, Sighting, job_of, read_raw
 from domain.errors import RejectedRecordError
 from domain.identity import partition_of
+from domain.labels import Classifies
 from domain.records import (
     ClassifiedRecord,
     Deleted,
@@ -41,7 +41,7 @@ class ClassifiedBatch:
 
 
 def classify_record(
-    record: Record, batch: ClassifiedBatch, classifier: Classifier, partitions: int
+    record: Record, batch: ClassifiedBatch, classifier: Classifies, partitions: int
 ) -> None:
     """Add to `batch` what one raw record becomes.  The output partition follows from the data."""
     origin = Origin(_FIRST_EPOCH, record.partition, record.offset)
@@ -74,7 +74,7 @@ class ClassifierStep:
 
     def __init__(
         self,
-        classifier: Classifier,
+        classifier: Classifies,
         checkpoints: Checkpoints,
         publisher: Publisher,
         partitions: int,

@@ -16,7 +16,7 @@ from infra.limiter import Limiter
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
 from infra.publisher import Publisher
-from infra.rules import default_classifier
+from infra.rules import RememberingClassifier, default_classifier
 from infra.run_outbox import RunOutbox
 from infra.settings import Settings
 from infra.settlement import Settlement
@@ -107,7 +107,12 @@ def _classifier_stage(
     settings: Settings, mongo: Mongo, publisher: Publisher, reader: LogReader
 ) -> Stage:
     checkpoints = Checkpoints(mongo, "classifier", RAW)
-    step = ClassifierStep(default_classifier(), checkpoints, publisher, settings.kafka_partitions)
+    step = ClassifierStep(
+        RememberingClassifier(default_classifier()),
+        checkpoints,
+        publisher,
+        settings.kafka_partitions,
+    )
     return Stage(RAW, step, checkpoints, reader)
 
 
