@@ -5,12 +5,15 @@ from typing import Final
 
 from pymongo import ASCENDING
 
+from domain.records import Origin
 from domain.topics import CHANGES
 from infra import collections
-from infra.kafka import Outgoing
+from infra.kafka import Headers, Outgoing
 from infra.mongo import Document, Mongo, Session
 from infra.publisher import Publisher
+from streams.fold import FoldedEvent
 
+ORIGIN: Final = "origin"
 _ROW_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -42,20 +45,20 @@ class ChangeOutbox:
         records: dict[int, list[Outgoing]] = {}
         for row in rows:
             outgoing = [
-                Outgoing(key, value, (("type", type_.encode()),), at)
-                for key, value, type_, at in row["records"]
+                Outgoing(key, value, (("type", type_.encode()), (ORIGIN, origin.encode())), at)
+                for key, value, type_, origin, at in row["records"]
             ]
             records.setdefault(row["partition"], []).extend(outgoing)
         return await self._publisher.publish(CHANGES, records)
 
 
 def rows_of(
-    partition: int, sequence: int, records: Iterable[tuple[bytes | None, bytes, str, int]]
+    partition: int, sequence: int, events: Iterable[FoldedEvent], timestamp: int
 ) -> list[Document]:
-    """Rows of about 4 MiB for records `(key, value, type, timestamp)`, numbered on."""
+    """Rows of about 4 MiB for `events`, numbered after `sequence`; `timestamp` in milliseconds."""
     rows: list[Document] = []
     size = _ROW_BYTES
-    for record in records:
+    for event in events:
         if size >= _ROW_BYTES:
             sequence += 1
             size = 0
@@ -67,6 +70,21 @@ def rows_of(
                     "records": [],
                 }
             )
-        rows[-1]["records"].append(list(record))
-        size += len(record[1])
+        origin = "" if event.origin is None else written(event.origin)
+        rows[-1]["records"].append([event.key, event.value, event.type, origin, timestamp])
+        size += len(event.value)
     return rows
+
+
+def written(origin: Origin) -> str:
+    """An origin as the header of a change event holds it: `epoch/partition/offset`."""
+    return f"{origin.epoch}/{origin.partition}/{origin.offset}"
+
+
+def origin_of(headers: Headers) -> Origin | None:
+    """The origin that a record of `tickets.changes` names, if it names one."""
+    for name, value in headers:
+        if name == ORIGIN and value:
+            epoch, partition, offset = map(int, value.split(b"/"))
+            return Origin(epoch, partition, offset)
+    return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.changes import decide
 from domain.events import ChangeEvent, LogRecord, RunMarker, Tally, encode
@@ -10,6 +10,15 @@ from domain.records import ClassifiedRecord, Deleted, Observed, Origin, Refused,
 from domain.ticket_state import TicketState
 
 _UNCOUNTED = ("repeated", "void")
+
+
+class FoldedEvent(NamedTuple):
+    """A record for `tickets.changes`; `origin` says which raw record it follows from."""
+
+    key: bytes | None
+    value: bytes
+    type: str
+    origin: Origin | None
 
 
 @dataclass
@@ -44,7 +53,7 @@ class PartitionFold:
     known_versions: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     counted: set[str] = field(default_factory=set)
-    events: list[tuple[bytes | None, bytes, str]] = field(default_factory=list)
+    events: list[FoldedEvent] = field(default_factory=list)
     refused: list[tuple[RunEnded, str]] = field(default_factory=list)
 
     def apply(self, records: Iterable[ClassifiedRecord]) -> None:
@@ -81,7 +90,7 @@ class PartitionFold:
             self.states[key] = decision.state
             self.touched.add(key)
         if decision.event is not None:
-            self._emit(key.encode(), decision.event)
+            self._emit(key.encode(), decision.event, record.origin)
         if decision.outcome not in _UNCOUNTED and record.provenance.job_id is not None:
             self._count(record.provenance.job_id, decision.outcome)
 
@@ -110,7 +119,7 @@ class PartitionFold:
             partitions=marker.partitions,
             tally=counter.tally,
         )
-        self._emit(None, ended)
+        self._emit(None, ended, marker.origin)
 
     def _objection(self, marker: RunEnded) -> str | None:
         """Why the marker is not believed: anyone can write to `tickets.raw`."""
@@ -126,9 +135,9 @@ class PartitionFold:
     def _counter(self, job_id: str) -> RunCounter:
         return self.counters.setdefault(job_id, RunCounter(job_id, self.partition))
 
-    def _emit(self, key: bytes | None, record: LogRecord) -> None:
+    def _emit(self, key: bytes | None, record: LogRecord, origin: Origin | None) -> None:
         type_ = record.type if isinstance(record, ChangeEvent) else "run.ended"
-        self.events.append((key, encode(record), type_))
+        self.events.append(FoldedEvent(key, encode(record), type_, origin))
 
 
 def _unknown(record: Observed | Deleted) -> TicketState:

@@ -13,12 +13,14 @@ from infra.checkpoints import Advance, Checkpoint, Checkpoints
 from infra.kafka import Record
 from infra.log_reader import LogReader
 from infra.mongo import Session, transaction
+from streams.change_outbox import origin_of
 from streams.fold import PartitionFold
 from streams.state_store import StateStore
 
 log = structlog.get_logger()
 
 LOG_END: Final = "log_end"
+RAW_HIGH: Final = "raw_high"
 _CHUNK: Final = 1000
 
 
@@ -65,12 +67,12 @@ class LogMemory:
             for event in events:
                 _relearn(fold, event)
             await self._store.save([fold], session)
-            move = Advance(
-                checkpoint,
-                checkpoint.next_offset,
-                checkpoint.last,
-                {**checkpoint.extra, LOG_END: position},
-            )
+            extra = {
+                **checkpoint.extra,
+                LOG_END: position,
+                RAW_HIGH: _raw_high(checkpoint, records),
+            }
+            move = Advance(checkpoint, checkpoint.next_offset, checkpoint.last, extra)
             await self._checkpoints.advance([move], session)
         if fold.touched:
             log.warning("state_relearnt", partition=checkpoint.partition, tickets=len(fold.touched))
@@ -85,6 +87,16 @@ def _relearn(fold: PartitionFold, event: ChangeEvent) -> None:
         fold.known_versions.setdefault(event.key, -1 if known is None else known.version)
         fold.states[event.key] = after
         fold.touched.add(event.key)
+
+
+def _raw_high(checkpoint: Checkpoint, records: list[Record]) -> dict[str, list[int]]:
+    """The raw positions that the checkpoint knows, and those that the log shows as applied."""
+    high = dict(checkpoint.extra.get(RAW_HIGH) or {})
+    for record in records:
+        if origin := origin_of(record.headers):
+            raw = str(origin.partition)
+            high[raw] = max(high.get(raw, [0, -1]), [origin.epoch, origin.offset])
+    return high
 
 
 def _events(records: list[Record]) -> list[ChangeEvent]:

@@ -17,11 +17,10 @@ from infra.owners import Owners
 from infra.publisher import Publisher
 from streams.change_outbox import ChangeOutbox, rows_of
 from streams.fold import PartitionFold
-from streams.log_memory import LOG_END, LogMemory
+from streams.log_memory import LOG_END, RAW_HIGH, LogMemory
 from streams.state_store import StateStore
 
 OUTBOX_SEQUENCE = "outbox_sequence"
-RAW_HIGH = "raw_high"
 
 
 class SyncStep:
@@ -137,7 +136,7 @@ class SyncStep:
         rows: list[Document] = []
         for fold in folds:
             sequence = checkpoints[fold.partition].extra.get(OUTBOX_SEQUENCE) or 0
-            rows += rows_of(fold.partition, sequence, [(*event, now) for event in fold.events])
+            rows += rows_of(fold.partition, sequence, fold.events, now)
         return rows
 
     def _move(

@@ -43,7 +43,7 @@ def _fold(*batches: Sequence[ClassifiedRecord], jobs: Any = None) -> PartitionFo
 
 def _events(fold: PartitionFold) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    for key, value, _ in fold.events:
+    for key, value, _, _ in fold.events:
         if key is not None:
             found.setdefault(key.decode(), []).append(json.loads(value))
     return found
@@ -272,7 +272,7 @@ def test_a_marker_freezes_the_runs_counter_and_tells_it_to_the_log() -> None:
     fold = _fold(records, [observed(2, job_id="run-1", status="late")], jobs={"run-1": JOB})
 
     assert fold.counters["run-1"].id == "run-1:3"
-    key, value, type_ = fold.events[1]
+    key, value, type_, _ = fold.events[1]
     marker = decode(value)
     assert (key, type_) == (None, "run.ended")
     assert isinstance(marker, RunMarker)
@@ -316,7 +316,7 @@ def test_a_forged_marker_does_not_stop_the_real_one() -> None:
 
     fold = _fold([forged, late, MARKER], jobs={"run-1": JOB})
 
-    assert [type_ for _, _, type_ in fold.events] == ["created", "run.ended"]
+    assert [event.type for event in fold.events] == ["created", "run.ended"]
     assert _tally(fold) == Tally(new_ingested=1)
 
 
@@ -324,7 +324,7 @@ def test_a_forged_marker_does_not_stop_the_real_one() -> None:
 
 
 def test_the_naive_documents_pass_over_what_they_must() -> None:
-    values = [json.loads(value) for _, value, _ in _fold([observed(1), MARKER]).events]
+    values = [json.loads(event.value) for event in _fold([observed(1), MARKER]).events]
     late, gap = values[0], values[0] | {"version": 3}
 
     tickets, history = naive_documents([*values, late, gap, {"kind": "run.ended"}])
