@@ -1,14 +1,17 @@
 """Several workers and projectors at once, some of them stopped and continued."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from infra.settings import Settings
 from tests.faults import verdict
+from tests.faults.deployment import Process
 from tests.faults.feed import Feed
 from tests.faults.scenario import Scenario, scenario
+from tests.integration.pipeline import eventually
 
 SEED = 11
 STOPPED = 14.0  # longer than a session of the consumer group, so that others take over
@@ -36,7 +39,7 @@ async def _stalled(settings: Settings, directory: Path, *, rate: int, stopped: f
         running.start("worker", "projector")
         sending = asyncio.create_task(verdict.send(running.settings, records, rate))
         for process in first:
-            await asyncio.sleep(3.0)
+            await eventually(partial(_at_work, process), bool)
             process.suspend()
             running.kills[f"{process.name} stopped at {process.last_boundary()}"] += 1
             await asyncio.sleep(stopped)
@@ -81,6 +84,10 @@ async def test_a_database_restored_from_an_older_backup_does_not_fork_the_log(
         wrong = await running.wrong(records + later + last)
 
         assert not wrong, f"{len(wrong)}: {wrong[:10]}\n{running.deployment.logs()}"
+
+
+async def _at_work(process: Process) -> bool:
+    return process.last_boundary() != "starting"
 
 
 async def _stop(running: Scenario) -> None:

@@ -45,8 +45,8 @@ async def _killed(
             sending = asyncio.create_task(verdict.send(running.settings, records, rate))
             await running.kill_in_turn(kills, seconds, SEED)
             await sending
-            wrong = await running.wrong(records)
-            wrong += await _crawl_wrong(running, job["_id"], helpdesk)
+            wrong = await _crawl_wrong(running, job["_id"], helpdesk)
+            wrong += await running.wrong(records)
             report = f"{dict(running.kills)}\n{running.deployment.logs()}"
             assert not wrong, f"{len(wrong)}: {wrong[:10]}\n{report}"
             print(f"\nkilled: {dict(running.kills)}")
