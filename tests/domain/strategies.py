@@ -103,20 +103,22 @@ def outcomes(*records: Observed | Deleted) -> list[str]:
 def lives(draw: st.DrawFn, *, tickets: int = 1, max_size: int = 20) -> list[Observed | Deleted]:
     """Records of some tickets, each at a raw position of its own, with few distinct values.
 
-    So equal and older `updated_at`, late deletions, returns and repeated ids come often.
+    Time goes on with some disorder, so that equal and older `updated_at`, late deletions, returns
+    and repeated ids all come often.
     """
     steps = draw(st.lists(_steps(tickets), min_size=1, max_size=max_size))
     return [_record(step, offset) for offset, step in enumerate(steps)]
 
 
 def _steps(tickets: int) -> st.SearchStrategy[tuple[str, int, int, int, int, int]]:
-    small = st.integers(0, 6)
+    late = st.integers(-4, 2)
     kinds = st.sampled_from(["observed", "observed", "observed", "deleted"])
-    return st.tuples(kinds, st.integers(1, tickets), small, small, st.integers(0, 3), st.integers())
+    return st.tuples(kinds, st.integers(1, tickets), late, late, st.integers(0, 3), st.integers())
 
 
 def _record(step: tuple[str, int, int, int, int, int], offset: int) -> Observed | Deleted:
-    kind, ticket, time, updated, content, chance = step
+    kind, ticket, late, updated_late, content, chance = step
+    time, updated = offset + late, offset + updated_late
     said: dict[str, Any] = {
         "external_id": f"T-{ticket}",
         "origin": Origin(0, 0, offset),
