@@ -28,6 +28,7 @@ log = structlog.get_logger()
 _BATCH = 2000
 _POLL_MS = 250
 _COMMIT_SECONDS = 5.0
+_TICKET_STAGES = 2
 
 
 async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
@@ -40,7 +41,7 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(publisher.stop)
         stages = _stages(settings, mongo, publisher, stack)
         log.info("projector_started")
-        consuming = [asyncio.create_task(_consume(settings, t, s)) for t, s in stages.items()]
+        consuming = [asyncio.create_task(_consume(settings, t, s)) for t, s in stages]
         consuming.append(asyncio.create_task(_until(stop)))
         try:
             await asyncio.wait(consuming, return_when=asyncio.FIRST_COMPLETED)
@@ -56,24 +57,26 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
 
 def _stages(
     settings: Settings, mongo: Mongo, publisher: Publisher, stack: AsyncExitStack
-) -> dict[str, Stage]:
-    """One stage per topic that a read model follows."""
+) -> list[tuple[str, Stage]]:
+    """The stages of this process, each with the topic that it follows.
+
+    Two share the partitions of `tickets.changes`: while one waits for MongoDB, the other decodes.
+    """
     partitions = settings.kafka_partitions
     jobs = Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=partitions)
     tickets = Checkpoints(mongo, "tickets", CHANGES)
     runs = Checkpoints(mongo, "ingestion_logs", RUN_EVENTS)
-    steps: dict[str, tuple[Checkpoints, Step]] = {
-        CHANGES: (
-            tickets,
-            TicketsStep(mongo, tickets, publisher, Settlement(mongo, jobs), partitions),
-        ),
-        RUN_EVENTS: (runs, IngestionLogsStep(mongo, runs, publisher, partitions)),
-    }
-    stages = {}
-    for topic, (checkpoints, step) in steps.items():
+    steps: list[tuple[str, Checkpoints, Step]] = [
+        (RUN_EVENTS, runs, IngestionLogsStep(mongo, runs, publisher, partitions))
+    ]
+    for _ in range(min(_TICKET_STAGES, partitions)):
+        step = TicketsStep(mongo, tickets, publisher, Settlement(mongo, jobs), partitions)
+        steps.append((CHANGES, tickets, step))
+    stages = []
+    for topic, checkpoints, made in steps:
         reader = LogReader(settings)
         stack.push_async_callback(reader.stop)
-        stages[topic] = Stage(topic, step, checkpoints, reader)
+        stages.append((topic, Stage(topic, made, checkpoints, reader)))
     return stages
 
 
