@@ -81,8 +81,8 @@ class Claims:
         await self._count(job, stored, session)
         crash_points.reached("page_counted")
         if stored.rows:
-            document = page(job["_id"], stored.sequence, stored.rows)
-            await self._outbox.insert_one(document, session=session)
+            documents = page(job["_id"], stored.sequence, stored.rows)
+            await self._outbox.insert_many(documents, session=session)
         gone = list(published)
         if gone:
             await self._outbox.delete_many({"_id": {"$in": gone}}, session=session)

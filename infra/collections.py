@@ -67,7 +67,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     INGESTION_LOGS: [
         _index(_TENANT, ("started_at", DESCENDING), ("_id", DESCENDING), name="newest"),
     ],
-    PARKED: [_index(*_by("partition"), name="partition")],
+    PARKED: [_index(*_by("key"), name="key")],
     CHANGE_OUTBOX: [_index(*_by("partition", "sequence"), name="order", unique=True)],
     RUN_TALLIES: [_index(*_by("job_id"), name="job")],
     RUN_SETTLED: [_index(*_by("job_id"), name="job")],

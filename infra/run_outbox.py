@@ -15,6 +15,7 @@ from infra.mongo import Document, Mongo, Session
 from infra.publisher import Publisher
 
 MARKERS = 1 << 62  # sorts behind every page
+_DOCUMENT_BYTES = 4 * 1024 * 1024
 
 
 class RawRow(NamedTuple):
@@ -25,9 +26,20 @@ class RawRow(NamedTuple):
     value: bytes
 
 
-def page(crawl_id: str, sequence: int, rows: Iterable[RawRow]) -> Document:
-    """The outbox document of one page."""
-    return _document(f"{crawl_id}:{sequence}", crawl_id, sequence, rows)
+def page(crawl_id: str, sequence: int, rows: Iterable[RawRow]) -> list[Document]:
+    """The outbox documents of one page, of about 4 MiB each: MongoDB holds 16 in one."""
+    parts: list[list[RawRow]] = []
+    size = _DOCUMENT_BYTES
+    for row in rows:
+        if size >= _DOCUMENT_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(row)
+        size += len(row.value)
+    return [
+        _document(f"{crawl_id}:{sequence}:{part:03}", crawl_id, sequence, some)
+        for part, some in enumerate(parts)
+    ]
 
 
 def markers(job: dict[str, Any], now: datetime, partitions: int) -> Document:
@@ -63,7 +75,9 @@ class RunOutbox:
 
     async def publish_leftovers(self, crawl_id: str) -> None:
         """Write and delete everything that is stored for a crawl, in order."""
-        async for document in self._rows.find({"crawl_id": crawl_id}).sort("sequence", ASCENDING):
+        async for document in self._rows.find({"crawl_id": crawl_id}).sort(
+            [("sequence", ASCENDING), ("_id", ASCENDING)]
+        ):
             await self.publish(document)
             await self.delete([document["_id"]])
 

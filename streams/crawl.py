@@ -110,10 +110,11 @@ class Crawler:
         job["sequence"] = stored.sequence
         if not stored.rows:
             return []
-        document = page(job["_id"], stored.sequence, stored.rows)
-        await self._outbox.publish(document)
+        documents = page(job["_id"], stored.sequence, stored.rows)
+        for document in documents:
+            await self._outbox.publish(document)
         crash_points.reached("page_published")
-        return [str(document["_id"])]
+        return [str(document["_id"]) for document in documents]
 
     async def _store(
         self, job: Document, stored: StoredPage, published: list[str], session: Session

@@ -41,12 +41,12 @@ class RunCounter:
 class PartitionFold:
     """The fold of one partition: what it knows before, and what changes.
 
-    `raw_high` maps a partition of `tickets.raw` to the (epoch, offset) of the last record applied;
+    `raw_high` maps `epoch/partition` of `tickets.raw` to the offset of the last record applied;
     nothing at or below it counts again.
     """
 
     partition: int
-    raw_high: dict[str, tuple[int, int]]
+    raw_high: dict[str, int]
     states: dict[str, TicketState]
     counters: dict[str, RunCounter]
     jobs: Mapping[str, Mapping[str, Any]]
@@ -65,11 +65,10 @@ class PartitionFold:
     def _is_new(self, origin: Origin | None) -> bool:
         if origin is None:
             return True
-        place = (origin.epoch, origin.offset)
-        raw = str(origin.partition)
-        if place <= self.raw_high.get(raw, (0, -1)):
+        place = raw_place(origin)
+        if origin.offset <= self.raw_high.get(place, -1):
             return False
-        self.raw_high[raw] = place
+        self.raw_high[place] = origin.offset
         return True
 
     def _apply(self, record: ClassifiedRecord) -> None:
@@ -92,10 +91,12 @@ class PartitionFold:
         if decision.event is not None:
             self._emit(key.encode(), decision.event, record.origin)
         if decision.outcome not in _UNCOUNTED and record.provenance.job_id is not None:
-            self._count(record.provenance.job_id, decision.outcome)
+            self._count(record.provenance.job_id, decision.outcome, decision.state.tenant_id)
 
-    def _count(self, job_id: str, outcome: str) -> None:
-        if job_id not in self.jobs:
+    def _count(self, job_id: str, outcome: str, tenant_id: str | None = None) -> None:
+        """One more of `outcome`, if there is such a run, of this tenant: anyone can name it."""
+        job = self.jobs.get(job_id)
+        if job is None or tenant_id not in (None, job["tenant_id"]):
             return
         counter = self._counter(job_id)
         if not counter.frozen:
@@ -138,6 +139,11 @@ class PartitionFold:
     def _emit(self, key: bytes | None, record: LogRecord, origin: Origin | None) -> None:
         type_ = record.type if isinstance(record, ChangeEvent) else "run.ended"
         self.events.append(FoldedEvent(key, encode(record), type_, origin))
+
+
+def raw_place(origin: Origin) -> str:
+    """The key of `raw_high` for a record of this origin; a replay has marks of its own."""
+    return f"{origin.epoch}/{origin.partition}"
 
 
 def _unknown(record: Observed | Deleted) -> TicketState:

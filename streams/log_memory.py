@@ -14,7 +14,7 @@ from infra.kafka import Record
 from infra.log_reader import LogReader
 from infra.mongo import Session, transaction
 from streams.change_outbox import origin_of
-from streams.fold import PartitionFold
+from streams.fold import PartitionFold, raw_place
 from streams.state_store import StateStore
 
 log = structlog.get_logger()
@@ -89,13 +89,13 @@ def _relearn(fold: PartitionFold, event: ChangeEvent) -> None:
         fold.touched.add(event.key)
 
 
-def _raw_high(checkpoint: Checkpoint, records: list[Record]) -> dict[str, list[int]]:
+def _raw_high(checkpoint: Checkpoint, records: list[Record]) -> dict[str, int]:
     """The raw positions that the checkpoint knows, and those that the log shows as applied."""
-    high = dict(checkpoint.extra.get(RAW_HIGH) or {})
+    high: dict[str, int] = dict(checkpoint.extra.get(RAW_HIGH) or {})
     for record in records:
         if origin := origin_of(record.headers):
-            raw = str(origin.partition)
-            high[raw] = max(high.get(raw, [0, -1]), [origin.epoch, origin.offset])
+            place = raw_place(origin)
+            high[place] = max(high.get(place, -1), origin.offset)
     return high
 
 

@@ -120,7 +120,7 @@ class SyncStep:
         for partition, records in batches.items():
             fold = PartitionFold(
                 partition,
-                {raw: (at[0], at[1]) for raw, at in _raw_high(checkpoints[partition]).items()},
+                dict(checkpoints[partition].extra.get(RAW_HIGH) or {}),
                 states,
                 {j: c for j in runs[partition] if (c := counters.get(f"{j}:{partition}"))},
                 jobs,
@@ -151,7 +151,7 @@ class SyncStep:
         extra: dict[str, Any] = {
             OUTBOX_SEQUENCE: max(mine, default=checkpoint.extra.get(OUTBOX_SEQUENCE)),
             LOG_END: self._log_ends.get(fold.partition, checkpoint.extra.get(LOG_END)),
-            RAW_HIGH: {raw: list(place) for raw, place in fold.raw_high.items()},
+            RAW_HIGH: fold.raw_high,
         }
         return Advance(checkpoint, records[-1].offset + 1, record_hash(records[-1].value), extra)
 
@@ -169,10 +169,6 @@ def _decode(
             except UndecodableEventError as error:
                 refused.append(dead_letters.of_record(CLASSIFIED, record, error.reason))
     return batches, refused
-
-
-def _raw_high(checkpoint: Checkpoint) -> Mapping[str, Sequence[int]]:
-    return checkpoint.extra.get(RAW_HIGH) or {}
 
 
 def _job(record: ClassifiedRecord) -> str | None:

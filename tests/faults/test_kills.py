@@ -36,7 +36,7 @@ async def _killed(
     """A feed and a crawl, with worker and projector killed in turn."""
     records = Feed(SEED, settings.kafka_partitions).take(seconds * rate)
     with HelpdeskServer(HelpdeskSettings(tickets=1200, limit=0)) as helpdesk:
-        helpdesk.install_faults([SlowAnswer(seconds=seconds / 20, times=None)])
+        helpdesk.install_faults([SlowAnswer(seconds=min(seconds / 20, 4.0), times=None)])
         async with scenario(
             settings, directory, helpdesk_url=helpdesk.url, lease_seconds=4.0
         ) as running:

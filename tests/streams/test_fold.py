@@ -331,3 +331,22 @@ def test_the_naive_documents_pass_over_what_they_must() -> None:
 
     assert [document["version"] for document in tickets.values()] == [1]
     assert [document["action"] for document in history] == ["created"]
+
+
+def test_live_records_count_after_a_replay_of_old_ones() -> None:
+    first = observed(1, origin=Origin(0, 0, 7))
+    replayed = observed(1, origin=Origin(1, 0, 3))
+    live = observed(2, status="closed", origin=Origin(0, 0, 8))
+
+    fold = _fold([first, replayed, live, replayed])
+
+    assert [event.type for event in fold.events] == ["created", "updated"]
+
+
+def test_a_record_that_names_another_tenants_run_is_not_counted_there() -> None:
+    forged = observed(1, tenant_id="other", job_id="run-1", origin=Origin(0, 3, 1))
+
+    fold = _fold([forged], jobs={"run-1": JOB})
+
+    assert [event.type for event in fold.events] == ["created"]
+    assert not fold.counted
