@@ -4,7 +4,7 @@ from typing import Final
 
 from domain.labels import Labels, Match, Sentiment, Urgency
 from domain.own_words import own_words
-from domain.phrases import PhraseTrie
+from domain.phrase_search import PhraseSearch
 from domain.reading import Claim, Reader, Reading
 from domain.ruleset import Ruleset
 from domain.words import Words
@@ -19,12 +19,12 @@ class Classifier:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
-        self._trie = PhraseTrie(ruleset)
+        self._search = PhraseSearch(ruleset)
 
     def classify(self, subject: str, message: str) -> Labels:
         """Return the labels of a ticket.  Never fails, and the same text gets the same labels."""
         words = Words(own_words(subject, message))
-        found = self._trie.find(words.folded)
+        found = self._search.find(words.folded)
         reading = Reader(self._ruleset.rules).read(words.folded, found)
         urgency = _urgency(reading)
         return Labels(

@@ -1,4 +1,4 @@
-"""Phrases as a trie of words, so that one pass over a ticket tries all rules at once.
+"""Phrases as a trie of words: every way to say what a rule listens for.
 
 A phrase is written as slots: `was|were charged the? * twice`.  `a|b` is a choice, `?` makes a slot
 optional, `*` is any one word, `$name` any entry of a list, `_` a blank within a choice.
@@ -8,24 +8,25 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from domain.ruleset import Ruleset, RulesetError
-from domain.words import UNREADABLE, words_of
+from domain.words import words_of
 
-PUNCTUATION: Final = frozenset('.!?;:,()[]{}"“”„«»–—-¿¡\n') | {"...", UNREADABLE}
-MARK: Final = -1  # the rule of a mark of punctuation
 _WIDEST: Final = 20_000  # ways to say one phrase
-_SPARE: Final = 2  # fillers inside one phrase
 
 
 class Node:
     """A place in the trie: what may follow, and which rule ends here (-1: none)."""
 
-    __slots__ = ("any", "following", "rule", "seconds")
+    __slots__ = ("any", "following", "rule")
 
     def __init__(self) -> None:
         self.following: dict[str, Node] = {}
         self.any: Node | None = None
         self.rule = -1
-        self.seconds: frozenset[str] | None = None  # what must follow a first word; None: nothing
+
+    @property
+    def goes_on(self) -> bool:
+        """True if a phrase is longer than this."""
+        return bool(self.following) or self.any is not None
 
     def child(self, word: str) -> "Node":
         """Return the node after `word`, made if needed."""
@@ -35,73 +36,21 @@ class Node:
         return self.following.setdefault(word, Node())
 
 
-_NOTHING_BEGINS: Final = Node()
-_NOTHING_BEGINS.seconds = frozenset()
+def phrase_trie(ruleset: Ruleset) -> Node:
+    """Return the root of a trie of every phrase; a rule is its place in `ruleset.rules`.
 
+    Raises:
+        RulesetError: a phrase breaks the contract; the message names its rule.
 
-def _longer(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    """Return the longer of two findings, if it is one."""
-    if other[1] < 0 or (one[1] >= 0 and other[0] <= one[0]):
-        return one
-    return other
-
-
-class PhraseTrie:
-    """Every phrase of a ruleset.  A rule is known by its place in `ruleset.rules`."""
-
-    def __init__(self, ruleset: Ruleset) -> None:
-        root = Node()
-        for number, rule in enumerate(ruleset.rules):
-            for phrase in rule.all_phrases():
-                try:
-                    _insert(root, _slots(phrase, ruleset), number)
-                except ValueError as error:
-                    raise RulesetError(f"rule {rule.name!r}: {phrase!r} {error}") from error
-        self._first = root.following
-        self._fillers = frozenset(word for filler in ruleset.fillers for word in words_of(filler))
-        for node in self._first.values():
-            if node.rule < 0 and node.any is None:
-                node.seconds = self._fillers.union(node.following)
-        for mark in PUNCTUATION:
-            self._first.setdefault(mark, _NOTHING_BEGINS)
-
-    def find(self, words: list[str]) -> Iterator[tuple[int, int, int]]:
-        """Yield (rule, first word, end word), left to right, the longest first, no overlaps.
-
-        Every mark of punctuation is yielded as rule `MARK`, also within a phrase.
-        """
-        following = [*words[1:], ""]
-        free = 0
-        for at, node in enumerate(map(self._first.get, words)):
-            if node is None:
-                continue
-            if at >= free and (node.seconds is None or following[at] in node.seconds):
-                end, rule = self._longest(node, words, at + 1, _SPARE)
-                if rule >= 0:
-                    yield rule, at, end
-                    free = end
-            if words[at] in PUNCTUATION:
-                yield MARK, at, at + 1
-
-    def _longest(self, node: Node, words: list[str], at: int, spare: int) -> tuple[int, int]:
-        """Return (end, rule) of the longest phrase through `node`; rule -1: none ends.
-
-        `at` is the index of the next word, `spare` how many fillers may still be passed over.
-        """
-        best = (at, node.rule)
-        if at == len(words) or not (node.following or node.any):
-            return best
-        word = words[at]
-        after = node.following.get(word)
-        if after is not None:
-            best = _longer(best, self._longest(after, words, at + 1, spare))
-        if node.any is not None and word not in PUNCTUATION:
-            best = _longer(best, self._longest(node.any, words, at + 1, spare))
-        if spare and word in self._fillers:
-            passed = self._longest(node, words, at + 1, spare - 1)
-            if passed[0] > at + 1:
-                best = _longer(best, passed)
-        return best
+    """
+    root = Node()
+    for number, rule in enumerate(ruleset.rules):
+        for phrase in rule.all_phrases():
+            try:
+                _insert(root, _slots(phrase, ruleset), number)
+            except ValueError as error:
+                raise RulesetError(f"rule {rule.name!r}: {phrase!r} {error}") from error
+    return root
 
 
 def _insert(root: Node, slots: Iterable[list[tuple[str, ...]]], rule: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.phrases import MARK, PUNCTUATION
+from domain.phrase_search import MARK, PUNCTUATION
 from domain.ruleset import Rule
 
 _BARE_TITLE: Final = 3  # words of a subject that names a topic and says nothing of it
