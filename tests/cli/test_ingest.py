@@ -34,11 +34,14 @@ async def test_the_exit_code_says_whether_the_run_completed(
     deskstream: Deskstream, mongo: Mongo, phase: str, outcome: str, code: int
 ) -> None:
     with deskstream.api(), deskstream.start("ingest", "--tenant", "acme") as process:
-        await end(mongo, await queued_job(mongo, "acme"), phase, outcome)
+        job_id = await queued_job(mongo, "acme")
+        assert process.stderr is not None
+        shown = process.stderr.readline()  # before it ends, or nothing of the way is seen
+        await end(mongo, job_id, phase, outcome)
         printed, progress = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == code, progress
-    assert "acme: 0%, queued" in progress
+    assert shown.startswith("acme: 0%, queued")
     assert [line.split()[:3] for line in printed.splitlines() if "acme" in line] == [
         ["acme", outcome, "7"]
     ]

@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from dev.kafka_jars import JARS, install_jars
 from dev.ports import free_port, is_listening
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +179,7 @@ def test_a_taken_port_is_one_line(local_run: LocalRun) -> None:
 
 @pytest.mark.services
 def test_without_java_it_says_what_to_install(local_run: LocalRun, tmp_path: Path) -> None:
+    install_jars(JARS)  # or Maven, which is needed first, would be named
     local_run.environment["PATH"] = str(tmp_path)
 
     code, printed = local_run.run("--once")
