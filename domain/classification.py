@@ -24,8 +24,8 @@ class Classifier:
     def classify(self, subject: str, message: str) -> Labels:
         """Return the labels of a ticket.  Never fails, and the same text gets the same labels."""
         words = Words(own_words(subject, message))
-        found = self._search.find(words.folded)
-        reading = Reader(self._ruleset.rules).read(words.folded, found)
+        found, marks = self._search.find(words.folded)
+        reading = Reader(self._ruleset.rules).read(words.folded, found, marks)
         urgency = _urgency(reading)
         return Labels(
             urgency=urgency,

@@ -2,39 +2,44 @@
 
 While a phrase is followed word by word it may stand at several places of the trie at once, since
 `*` is any word and fillers may be passed over.  All the places together are one `_State`, made
-when a text first gets there; from then on a word costs one look-up.
+when a text first gets there; from then on the next word costs one look-up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from domain.phrases import Node, phrase_trie
 from domain.ruleset import Ruleset
-from domain.words import BREAK, UNREADABLE, words_of
+from domain.words import BREAK, PUNCTUATION, words_of
 
-PUNCTUATION: Final = frozenset('.!?;:,()[]{}"“”„«»–—-¿¡\n') | {"...", UNREADABLE}
-MARK: Final = -1  # the rule of a mark of punctuation
-_NONE: Final = -1
+_NO_RULE: Final = -1
 _SPARE: Final = 2  # fillers inside one phrase
-_MOST_STATES: Final = 100_000  # about 40 MB
 _ANY_WORD: Final = " "  # a word that no phrase names
+_MOST_STATES: Final = 50_000  # a few hundred bytes each
+
+Found: TypeAlias = tuple[int, int, int]  # rule, first word, end word
 
 # A place in the trie, how many fillers may still be passed over, and whether a phrase may end
 # here: never upon a filler.
 _Place: TypeAlias = tuple[Node, int, bool]
 
 
-class _State:
-    """Places in the trie, the preferred first, and where each word leads from them."""
+class _State(dict[str, "_State | None"]):
+    """Places in the trie, the preferred first, and where the telling words lead from them."""
 
-    __slots__ = ("otherwise", "places", "rule", "ways")
+    __slots__ = ("otherwise", "places", "rule")
 
-    def __init__(self, places: tuple[_Place, ...]) -> None:
-        self.places = places
-        ends = (node.rule for node, _, whole in places if whole and node.rule >= 0)
-        self.rule = next(ends, _NONE)
-        self.ways: dict[str, _State | None] | None = None  # by word; made when needed
-        self.otherwise: _State | None = None  # after a word that is not among the ways
+    def __init__(self, places: Iterable[_Place]) -> None:
+        self.places = tuple(places)
+        ends = (node.rule for node, _, whole in self.places if whole and node.rule >= 0)
+        self.rule = next(ends, _NO_RULE)
+        self.otherwise: _State | None = _UNKNOWN  # after any other word
+
+
+# Stands for the next state where nobody has been yet, and for the state at a mark.
+_UNKNOWN: Final[_State] = _State.__new__(_State)
+_PAUSE: Final = _State(())
+_AT_MARKS: Final = dict.fromkeys(PUNCTUATION, _UNKNOWN)
 
 
 class PhraseSearch:
@@ -42,67 +47,74 @@ class PhraseSearch:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._trie = phrase_trie(ruleset)
-        self._fillers = frozenset(word for filler in ruleset.fillers for word in words_of(filler))
+        fillers = (word for filler in ruleset.fillers for word in words_of(filler))
+        self._at_fillers = dict.fromkeys(fillers, _UNKNOWN)
         self._states: dict[tuple[_Place, ...], _State] = {}
-        self._openers: dict[str, _State] = {}
-        self._forget()
+        self._openers = self._first_states()
 
-    def find(self, words: list[str]) -> Iterator[tuple[int, int, int]]:
-        """Yield (rule, first word, end word), left to right, the longest first, no overlaps.
+    def find(self, words: list[str]) -> tuple[list[Found], list[int]]:
+        """Return the phrases, left to right, the longest first, no overlaps; and the marks.
 
-        Every mark of punctuation is yielded as rule `MARK`, also within a phrase.
+        The marks are the places of all punctuation, also of that within a phrase.
         """
         if len(self._states) > _MOST_STATES:
-            self._forget()
+            self._states, self._openers = {}, self._first_states()
+        found: list[Found] = []
+        marks: list[int] = []
         openers = map(self._openers.get, words)
         words = [*words, BREAK]  # no phrase reaches beyond the end
-        free = 0
-        for at, opener in enumerate(openers):
-            if opener is None:
+        end = 0
+        for at, state in enumerate(openers):
+            if state is None:
                 continue
-            if at >= free:
-                end, rule = self._longest(opener, words, at + 1)
-                if rule >= 0:
-                    yield rule, at, end
-                    free = end
-            if words[at] in PUNCTUATION:
-                yield MARK, at, at + 1
+            if state is _PAUSE:
+                marks.append(at)
+            elif at >= end:
+                after = state.get(words[at + 1], state.otherwise)
+                if after is not None or state.rule >= 0:
+                    rule, reached = self._longest(state, words, at + 1)
+                    if rule >= 0:
+                        end = reached
+                        found.append((rule, at, end))
+        return found, marks
 
     def _longest(self, state: _State, words: list[str], at: int) -> tuple[int, int]:
-        """Return (end, rule) of the longest phrase; rule -1: none ends.  `at`: the next word."""
-        end, rule = at, state.rule
+        """Return (rule, end) of the longest phrase; rule -1: none ends.  `at`: the next word."""
+        rule, end = state.rule, at
         while True:
-            ways = state.ways
-            if ways is None:
-                ways = self._open_ways(state)
-            after = ways.get(words[at], state.otherwise)
+            after = state.get(words[at], state.otherwise)
+            if after is _UNKNOWN:
+                after = self._learn(state, words[at])
             if after is None:
-                return end, rule
+                return rule, end
             state = after
             at += 1
             if state.rule >= 0:
-                end, rule = at, state.rule
+                rule, end = state.rule, at
 
-    def _forget(self) -> None:
-        """Begin with no states but the first words of phrases, and the marks."""
-        self._states = {}
-        self._openers = {mark: _State(()) for mark in PUNCTUATION}
+    def _first_states(self) -> dict[str, _State]:
+        """Return the states of marks and of the words that phrases begin with."""
+        states = dict.fromkeys(PUNCTUATION, _PAUSE)
         for word, node in self._trie.following.items():
-            self._openers[word] = _State(((node, _SPARE, True),))
+            states[word] = _State(((node, _SPARE, True),))
+        return states
 
-    def _open_ways(self, state: _State) -> dict[str, _State | None]:
-        """Work out, once, where each word leads that leads somewhere of its own."""
-        going = [place for place in state.places if place[0].goes_on]
-        telling = {word for node, _, _ in going for word in node.following}
-        if any(spare for _, spare, _ in going):
-            telling |= self._fillers
-        if any(node.any for node, _, _ in going):
-            telling |= PUNCTUATION
-        state.otherwise = self._after(going, _ANY_WORD)
-        state.ways = {word: self._after(going, word) for word in telling}
-        return state.ways
+    def _learn(self, state: _State, word: str) -> _State | None:
+        """Return, and keep, where `word` leads; list the telling words on the first visit."""
+        if state.otherwise is _UNKNOWN:
+            for node, spare, _ in state.places:
+                state.update(dict.fromkeys(node.following, _UNKNOWN))
+                if spare and node.goes_on:
+                    state.update(self._at_fillers)
+                if node.any is not None:
+                    state.update(_AT_MARKS)
+            state.otherwise = self._after(state.places, _ANY_WORD)
+        if word not in state:
+            return state.otherwise
+        after = state[word] = self._after(state.places, word)
+        return after
 
-    def _after(self, places: list[_Place], word: str) -> _State | None:
+    def _after(self, places: tuple[_Place, ...], word: str) -> _State | None:
         """Return the state that `word` leads to; what a phrase itself says is preferred."""
         after: dict[_Place, None] = {}
         for node, spare, _ in places:
@@ -110,9 +122,11 @@ class PhraseSearch:
                 after[node.following[word], spare, True] = None
             if node.any is not None and word not in PUNCTUATION:
                 after[node.any, spare, True] = None
-            if spare and word in self._fillers:
+            if spare and node.goes_on and word in self._at_fillers:
                 after[node, spare - 1, False] = None
         if not after:
             return None
         key = tuple(after)
-        return self._states.get(key) or self._states.setdefault(key, _State(key))
+        if key not in self._states:
+            self._states[key] = _State(key)
+        return self._states[key]

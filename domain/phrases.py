@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from domain.ruleset import Ruleset, RulesetError
-from domain.words import words_of
+from domain.words import PUNCTUATION, words_of
 
 _WIDEST: Final = 20_000  # ways to say one phrase
 
@@ -48,6 +48,7 @@ def phrase_trie(ruleset: Ruleset) -> Node:
         for phrase in rule.all_phrases():
             try:
                 _insert(root, _slots(phrase, ruleset), number)
+                _begin_with_words(root)
             except ValueError as error:
                 raise RulesetError(f"rule {rule.name!r}: {phrase!r} {error}") from error
     return root
@@ -63,6 +64,11 @@ def _insert(root: Node, slots: Iterable[list[tuple[str, ...]]], rule: int) -> No
     for node in ends:
         if node.rule < 0:
             node.rule = rule
+
+
+def _begin_with_words(root: Node) -> None:
+    if not PUNCTUATION.isdisjoint(root.following):
+        raise ValueError("must begin with a word, not with a mark")
 
 
 def _walk(node: Node, words: tuple[str, ...]) -> Node:

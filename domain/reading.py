@@ -5,12 +5,14 @@ request for information silences the topics of its sentence; "works again" settl
 said before it.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.phrase_search import MARK, PUNCTUATION
+from domain.phrase_search import Found
 from domain.ruleset import Rule
+from domain.words import PUNCTUATION
 
 _BARE_TITLE: Final = 3  # words of a subject that names a topic and says nothing of it
 REACH: Final = 4  # words between a negation and what it negates
@@ -25,9 +27,9 @@ class Claim:
     first: int  # words, half-open
     end: int
     sentence: int
-    negated: bool = False
-    supposed: bool = False
-    stressed: bool = False  # after a "but"
+    negated: bool
+    supposed: bool
+    stressed: bool  # after a "but"
     only_talked_about: bool = False
 
 
@@ -58,48 +60,55 @@ class Reader:
         self._framed_message = False
         self._qualified: set[str] = set()  # topics that the message itself takes back
 
-    def read(self, words: list[str], found: Iterable[tuple[int, int, int]]) -> Reading:
+    def read(self, words: list[str], found: Iterable[Found], marks: list[int]) -> Reading:
         """Return the claims that stand in `words`, given the phrases and marks found in them."""
+        marks = [*marks, len(words)]  # the end is one that no phrase stands behind
+        passed = 0
         for rule, first, end in found:
-            if rule == MARK:
-                self._pass_mark(words, first)
-            else:
-                self._meet(self._rules[rule], first, end)
-        self._end_sentence(len(words))
+            if marks[passed] < first:
+                passed = self._pass_marks(words, marks, passed, first)
+            self._meet(self._rules[rule], first, end)
+        self._pass_marks(words, marks, passed, len(words))
+        self._end_sentence(len(words), question=False)
         return Reading(
             claims=[claim for claim in self._found if self._stands(claim)],
             asks=any(place > self._resolved_at for place in self._asked),
         )
 
-    def _pass_mark(self, words: list[str], at: int) -> None:
-        """Let a mark of punctuation end what it ends."""
-        word = words[at]
+    def _pass_marks(self, words: list[str], marks: list[int], passed: int, until: int) -> int:
+        """Let the marks before word `until` end what they end.  Return how many are behind."""
+        behind = bisect_left(marks, until, passed)
         self._denied_until = -1
-        if word not in _SENTENCE_ENDS:
-            self._supposing = False
-            return
-        asked = word == "?" and words[at - 1] not in PUNCTUATION
-        if asked:
-            self._asked.append(at)
-        self._end_sentence(at, asked=word == "?")
+        self._supposing = False
+        for at in marks[passed:behind]:
+            word = words[at]
+            if word in _SENTENCE_ENDS:
+                question = word == "?"
+                if question and words[at - 1] not in PUNCTUATION:
+                    self._asked.append(at)
+                self._end_sentence(at, question=question)
+        return behind
 
-    def _end_sentence(self, at: int, *, asked: bool = False) -> None:
+    def _end_sentence(self, at: int, *, question: bool) -> None:
+        if self._framed or self._settled or self._began < len(self._found):
+            self._judge_sentence(at, question=question)
+        if self._sentence == 0:
+            self._title_ends = at
+        self._sentence += 1
+
+    def _judge_sentence(self, at: int, *, question: bool) -> None:
         """Judge the sentence that ends here, and forget what was in force."""
         for claim in self._found[self._began :]:
             claim.only_talked_about = self._framed and claim.rule.topic
             if self._sentence and (claim.negated or claim.only_talked_about):
                 self._qualified.add(claim.rule.name)
-        if self._settled and not asked and not self._framed:
+        if self._settled and not question and not self._framed:
             self._resolved_at = at
-        if self._sentence == 0:
-            self._title_ends = at
-        elif self._framed:
+        if self._framed and self._sentence:
             self._framed_message = True
         self._settled.clear()
         self._began = len(self._found)
-        self._sentence += 1
-        self._framed = self._supposing = False
-        self._denied_until = -1
+        self._framed = False
 
     def _meet(self, rule: Rule, first: int, end: int) -> None:
         handler = _HANDLERS.get(rule.effect)
@@ -109,15 +118,9 @@ class Reader:
             handler(self, rule, first, end)
 
     def _claim(self, rule: Rule, first: int, end: int) -> Claim:
-        return Claim(
-            rule,
-            first,
-            end,
-            self._sentence,
-            negated=first <= self._denied_until,
-            supposed=self._supposing and not rule.threat,
-            stressed=self._contrast,
-        )
+        negated = first <= self._denied_until
+        supposed = self._supposing and not rule.threat
+        return Claim(rule, first, end, self._sentence, negated, supposed, self._contrast)
 
     def _deny(self, _rule: Rule, _first: int, end: int) -> None:
         self._denied_until = end + REACH

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import accumulate, chain, islice
 from typing import Final, TypeAlias
 
@@ -31,13 +32,13 @@ _WORD: Final = re.compile(
     rf'|[.!?;:,()\[\]{{}}"“”„«»…–—¿¡\x00\ud800-\udfff]'
 )
 BREAK: Final = "\n"  # the mark that a blank line reads as
-_BREAK: Final = re.compile(r"\n(?=[^\S\n]*+\n)")
+_BLANK_LINE: Final = re.compile(r"\n(?=[^\S\n]*+\n)")
 _LONGEST: Final = 64  # characters of a word worth comparing; bounds the cost of folding
 _OVERLONG: Final = "\ufffd"
 UNREADABLE: Final = "\x00"  # what a lone surrogate reads as: no phrase reaches across it
+PUNCTUATION: Final = frozenset('.!?;:,()[]{}"“”„«»–—-¿¡\n') | {"...", UNREADABLE}
 _FOLDING: Final = str.maketrans(dict.fromkeys(_QUOTES, "'"))
 _DROPPED: Final = re.compile(f"[{_MARKS}{_HIDDEN}]+")
-_DIGIT: Final = re.compile(r"\d")
 
 _Group: TypeAlias = tuple[str, ...]  # the words of one piece of text between white space
 
@@ -45,17 +46,19 @@ _Group: TypeAlias = tuple[str, ...]  # the words of one piece of text between wh
 class Words:
     """The words and punctuation marks of a text, in order: folded, and where they stand."""
 
-    __slots__ = ("_paragraphs", "_text", "folded")
+    __slots__ = ("_begins", "_paragraphs", "_text", "folded")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._paragraphs: list[tuple[str, list[_Group]]] = []
+        self._begins: list[int] = []  # the first word of each
         self.folded: list[str] = []
-        self._paragraphs: list[tuple[int, str, list[_Group]]] = []  # with its first word
         if text.endswith("-"):
             text += "_"  # white space makes a dash a mark, the end of the text does not
-        for paragraph in _BREAK.split(text.lower() if text.isascii() else text):
+        for paragraph in _BLANK_LINE.split(text.lower() if text.isascii() else text):
             groups = list(map(_GROUPS.__getitem__, paragraph.split()))
-            self._paragraphs.append((len(self.folded), paragraph, groups))
+            self._begins.append(len(self.folded))
+            self._paragraphs.append((paragraph, groups))
             self.folded += chain.from_iterable(groups)
             self.folded.append(BREAK)
         self.folded.pop()
@@ -63,21 +66,33 @@ class Words:
     def passages(self, spans: list[tuple[int, int]], longest: int) -> list[str]:
         """Return the text of each span (first word, end word), cut to `longest` characters.
 
-        Every span stands within one paragraph.
+        No span reaches across a blank line.
         """
-        return [self._passage(first, end, longest) for first, end in spans]
+        starts = dict(self._starts(sorted({first for first, _ in spans})))
+        passages = []
+        for first, end in spans:
+            place, before = starts[first]
+            words = list(islice(_WORD.finditer(self._text, place), before, before + end - first))
+            start = words[0].start()
+            passages.append(self._text[start : min(words[-1].end(), start + longest)])
+        return passages
 
-    def _passage(self, first: int, end: int, longest: int) -> str:
-        number = bisect_right(self._paragraphs, first, key=_first_word) - 1
-        start, paragraph, groups = self._paragraphs[number]
-        ends = list(accumulate(map(len, groups)))
-        piece = bisect_right(ends, first - start)
-        before = ends[piece - 1] if piece else 0
-        place = sum(len(text) + 1 for _, text, _ in self._paragraphs[:number])
-        place += len(paragraph) - len(paragraph.split(None, piece)[piece])
-        found = _WORD.finditer(self._text, place)
-        seen = list(islice(found, first - start - before, end - start - before))
-        return self._text[seen[0].start() : min(seen[-1].end(), seen[0].start() + longest)]
+    def _starts(self, firsts: list[int]) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Yield each word, a place in the text, and how many words stand between the two."""
+        here = -1
+        behind = 0  # where the text behind the paragraph begins
+        for first in firsts:
+            number = bisect_right(self._begins, first) - 1
+            if number != here:
+                behind += sum(len(text) + 1 for text, _ in self._paragraphs[here + 1 : number + 1])
+                rest, groups = self._paragraphs[number]
+                ends = list(accumulate(map(len, groups), initial=self._begins[number]))
+                here, passed = number, 0
+            piece = bisect_right(ends, first) - 1
+            if piece > passed:
+                rest = rest.split(None, piece - passed)[-1]
+                passed = piece
+            yield first, (behind - 1 - len(rest), first - ends[piece])
 
 
 def words_of(text: str) -> list[str]:
@@ -85,19 +100,15 @@ def words_of(text: str) -> list[str]:
     return Words(text).folded
 
 
-def _first_word(paragraph: tuple[int, str, list[_Group]]) -> int:
-    return paragraph[0]
-
-
 class _Groups(dict[str, _Group]):
     """How pieces of text read, remembered: the words of a language come again and again."""
 
     _CAPACITY: Final = 20_000
-    _LONGEST: Final = 24  # characters of a piece that is likely to come again
+    _LONGEST: Final = 16  # characters of a piece that is likely to come again
 
     def __missing__(self, piece: str) -> _Group:
         group = _read(piece)
-        if len(piece) <= self._LONGEST and not _DIGIT.search(piece):
+        if len(piece) <= self._LONGEST:
             if len(self) >= self._CAPACITY:
                 self.clear()
             self[piece] = group
@@ -109,11 +120,12 @@ _GROUPS: Final = _Groups()
 
 def _read(piece: str) -> _Group:
     """Return the folded words of a piece of text that white space follows."""
-    if not piece.isascii():
-        return tuple(map(_folded, _WORD.findall(f"{piece} ")))
-    if piece.isalnum():
-        return (piece.lower(),)
-    return tuple(_WORD.findall(f"{piece.lower()} "))
+    if piece.isascii():
+        piece = piece.lower()
+        if piece.isalnum():
+            return (piece,)
+        return tuple(_WORD.findall(piece if piece[-1] != "-" else f"{piece} "))
+    return tuple(map(_folded, _WORD.findall(f"{piece} ")))
 
 
 def _folded(word: str) -> str:

@@ -82,6 +82,7 @@ def test_the_longest_phrase_wins_and_consumes_its_words() -> None:
         (rule(), "rule 'smoke': has no phrases"),
         (rule(""), "must begin and end with words"),
         (rule("* smoke"), "rule 'smoke': '* smoke' must begin and end with words"),
+        (rule("! smoke"), "must begin with a word, not with a mark"),
         (rule("smoke *?"), "rule 'smoke': 'smoke *?' must begin and end with words"),
         (rule("thick? smoke"), "must begin and end with words"),
         (rule("thick $gas"), "rule 'smoke': 'thick $gas' uses the unknown list gas"),
