@@ -40,6 +40,12 @@ class ChangeOutbox:
         if gone:
             await self._rows.delete_many({"_id": {"$in": gone}}, session=session)
 
+    async def forget(self, acknowledged: Iterable[str]) -> None:
+        """Delete rows that this process saw acknowledged."""
+        gone = list(acknowledged)
+        if gone:
+            await self._rows.delete_many({"_id": {"$in": gone}})
+
     async def publish(self, rows: Iterable[Document]) -> dict[int, int]:
         """Write rows to `tickets.changes`; return the offset after the last of each partition."""
         records: dict[int, list[Outgoing]] = {}

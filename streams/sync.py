@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import time
 from typing import Any
 
+import structlog
+from pymongo.errors import PyMongoError
+
 from domain.errors import UndecodableEventError
 from domain.records import ClassifiedRecord, Deleted, Observed, Refused, RunEnded, decode_record
 from domain.topics import CLASSIFIED
@@ -19,6 +22,8 @@ from streams.change_outbox import ChangeOutbox, rows_of
 from streams.fold import PartitionFold
 from streams.log_memory import LOG_END, RAW_HIGH, LogMemory
 from streams.state_store import StateStore
+
+log = structlog.get_logger()
 
 OUTBOX_SEQUENCE = "outbox_sequence"
 
@@ -95,6 +100,16 @@ class SyncStep:
             mine = [row["_id"] for row in rows if row["partition"] == partition]
             self._acknowledged[partition] = mine
         return {move.checkpoint.partition: move.result() for move in moves}
+
+    async def close(self) -> None:
+        """Forget the rows that were acknowledged, or a successor would publish them again."""
+        acknowledged = [id_ for ids in self._acknowledged.values() for id_ in ids]
+        self._acknowledged = {}
+        try:
+            await self._outbox.forget(acknowledged)
+        except PyMongoError as error:
+            # Whoever comes next repeats them, byte for byte: readers pass over them.
+            log.warning("outbox_not_emptied", rows=len(acknowledged), reason=repr(error))
 
     async def _own(self, partitions: Iterable[int]) -> Session:
         if self._session is None:

@@ -43,11 +43,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await wait_for_engines(settings, mongo)
         publisher = Publisher(settings)
         stack.push_async_callback(publisher.stop)
-        stages = {}
-        for topic, make in ((RAW, _classifier_stage), (CLASSIFIED, _sync_stage)):
-            reader = LogReader(settings)
-            stack.push_async_callback(reader.stop)
-            stages[topic] = make(settings, mongo, publisher, reader)
+        stages = {
+            RAW: _classifier_stage(settings, mongo, publisher, stack),
+            CLASSIFIED: _sync_stage(settings, mongo, publisher, stack),
+        }
         http = httpx.AsyncClient(base_url=settings.helpdesk_url, timeout=settings.helpdesk_timeout)
         await stack.enter_async_context(http)
         ingestion = await _ingestion(settings, mongo, publisher, http)
@@ -104,8 +103,10 @@ async def _tend(settings: Settings, app: FaustApp, stages: dict[str, Stage]) -> 
 
 
 def _classifier_stage(
-    settings: Settings, mongo: Mongo, publisher: Publisher, reader: LogReader
+    settings: Settings, mongo: Mongo, publisher: Publisher, stack: AsyncExitStack
 ) -> Stage:
+    reader = LogReader(settings)
+    stack.push_async_callback(reader.stop)
     checkpoints = Checkpoints(mongo, "classifier", RAW)
     step = ClassifierStep(
         RememberingClassifier(default_classifier()),
@@ -116,9 +117,14 @@ def _classifier_stage(
     return Stage(RAW, step, checkpoints, reader)
 
 
-def _sync_stage(settings: Settings, mongo: Mongo, publisher: Publisher, reader: LogReader) -> Stage:
+def _sync_stage(
+    settings: Settings, mongo: Mongo, publisher: Publisher, stack: AsyncExitStack
+) -> Stage:
+    reader = LogReader(settings)
+    stack.push_async_callback(reader.stop)
     checkpoints = Checkpoints(mongo, "sync", CLASSIFIED, fenced_extra=OUTBOX_SEQUENCE)
     step = SyncStep(mongo, checkpoints, publisher, reader, settings.kafka_partitions)
+    stack.push_async_callback(step.close)
     return Stage(CLASSIFIED, step, checkpoints, reader)
 
 

@@ -121,6 +121,7 @@ def test_a_second_start_finds_everything_and_ctrl_c_ends_it(local_run: LocalRun)
             **dict.fromkeys(("new", "updated", "restored", "deleted"), 0),
             **dict.fromkeys(("fetched", "unchanged"), TICKETS),
         }
+        assert change_events(printed) == 0
         assert httpx.get(f"{local_run.api}/health", trust_env=False).status_code == 200
         family = psutil.Process(process.pid).children(recursive=True)
         begun = time.monotonic()
