@@ -54,7 +54,7 @@ class TopicAdmin:
         recorded = {d["_id"]: d async for d in self._records.find({"_id": {"$in": names}})}
         configs = await self._configs([n for n in names if not described[n]["error_code"]])
         findings: list[str] = []
-        for name in names:
+        for name, spec in zip(names, TOPICS, strict=True):
             if name not in configs:
                 findings.append(f"{name}: is missing; run `deskstream topics create`")
             elif name not in recorded:
@@ -62,6 +62,11 @@ class TopicAdmin:
             else:
                 partitions = len(described[name]["partitions"])
                 findings += _differences(name, recorded[name], partitions, configs[name])
+                if partitions != self._partitions(spec):
+                    wanted = self._partitions(spec)
+                    findings.append(
+                        f"{name}: has {partitions} partitions, KAFKA_PARTITIONS={wanted}"
+                    )
         return findings
 
     async def _create(self, name: str, spec: TopicSpec) -> bool:

@@ -6,6 +6,7 @@ from domain.topics import CHANGES, TOPICS
 from infra import collections
 from infra.mongo import Mongo
 from infra.settings import Settings
+from infra.topic_admin import TopicAdmin
 from tests.cli.commands import Deskstream
 
 pytestmark = pytest.mark.services
@@ -40,3 +41,15 @@ async def test_check_names_what_is_not_as_it_was_made(
 
     assert ended.returncode == 1
     assert ended.stdout == f"{name}: has 4 partitions, was made with 3\n"
+
+
+async def test_check_names_a_partition_count_that_was_changed_later(
+    settings: Settings, mongo: Mongo, topics: None
+) -> None:
+    """A worker that counted so would send tickets to other partitions than before."""
+    changed = settings.model_copy(update={"kafka_partitions": 5})
+
+    async with TopicAdmin(changed, mongo) as admin:
+        findings = await admin.check()
+
+    assert f"{settings.topic(CHANGES)}: has 4 partitions, KAFKA_PARTITIONS=5" in findings
