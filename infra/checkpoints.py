@@ -1,7 +1,7 @@
 """Checkpoints: the next offset of a partition, beside the documents, as the fence (design 3)."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from pymongo import UpdateOne
 
 from domain.errors import FenceError
 from infra import collections
+from infra.kafka import Record
 from infra.mongo import Mongo, Session
 
 
@@ -124,6 +125,21 @@ class Checkpoints:
             name = self._fenced_extra
             fence[f"extra.{name}"] = checkpoint.extra.get(name)
         return fence
+
+
+def moves_behind(
+    slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
+) -> list[Advance]:
+    """The moves that put each partition's checkpoint behind the last of its records."""
+    return [
+        Advance(checkpoints[p], records[-1].offset + 1, record_hash(records[-1].value))
+        for p, records in slices.items()
+    ]
+
+
+def after(moves: Iterable[Advance]) -> dict[int, Checkpoint]:
+    """The checkpoints once these moves are committed, by partition."""
+    return {move.checkpoint.partition: move.result() for move in moves}
 
 
 def record_hash(value: bytes | None) -> bytes:

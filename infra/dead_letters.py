@@ -1,12 +1,15 @@
 """Dead letters: records nothing could process, kept with the reason and the original bytes."""
 
 import hashlib
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
 
+from domain.errors import UndecodableEventError
 from domain.topics import DEAD_LETTERS
 from infra.kafka import Headers, Outgoing, Record
 from infra.publisher import Publisher
+
+T = TypeVar("T")
 
 _KEPT_BYTES: Final = 1024 * 1024
 _LONGEST_REASON: Final = 2000
@@ -26,6 +29,22 @@ def of_record(topic: str, record: Record, reason: str) -> DeadLetter:
     """The dead letter of a record of `topic`."""
     position = f"{topic}/{record.partition}/{record.offset}"
     return DeadLetter(position, reason, record.key, record.value or b"", record.headers)
+
+
+def readable(
+    topic: str, slices: Mapping[int, Sequence[Record]], decode: Callable[[bytes | None], T]
+) -> tuple[dict[int, list[T]], list[DeadLetter]]:
+    """What each partition's records of a topic of ours hold, and dead letters for the others."""
+    decoded: dict[int, list[T]] = {}
+    refused = []
+    for partition, records in slices.items():
+        some = decoded.setdefault(partition, [])
+        for record in records:
+            try:
+                some.append(decode(record.value))
+            except UndecodableEventError as error:
+                refused.append(of_record(topic, record, error.reason))
+    return decoded, refused
 
 
 async def send(publisher: Publisher, letters: Iterable[DeadLetter], partitions: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -43,15 +43,16 @@ class Limiter:
         )
 
     @asynccontextmanager
-    async def slot(self, waits: Callable[[float], None] | None = None) -> AsyncIterator[None]:
-        """Hold a slot around one call; `waits` is told of each wait, in seconds."""
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold a slot around one call."""
         if not self._limit:
             yield
             return
         slot_id = uuid.uuid4().hex
-        while (wait := await self._try(slot_id)) is not None:
-            if waits:
-                waits(wait)
+        while True:
+            wait = await self._try(slot_id)
+            if wait is None:
+                break
             await asyncio.sleep(wait + random.random() * _JITTER_SECONDS)  # noqa: S311 (jitter)
         try:
             yield

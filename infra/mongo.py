@@ -1,6 +1,6 @@
 """MongoDB: the one client of a process, its transactions, and the only import of Motor."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
@@ -12,7 +12,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import ReadPreference
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -110,6 +110,15 @@ async def _abort(session: Session) -> None:
         return
 
 
-def is_write_conflict(error: PyMongoError) -> bool:
-    """True if the transaction met another one's uncommitted write."""
-    return isinstance(error, OperationFailure) and error.code == 112
+async def insert_missing(
+    collection: Collection, documents: Sequence[Document], session: Session
+) -> None:
+    """Insert what is not there; in a transaction a duplicate key would fail for ever."""
+    if not documents:
+        return
+    ids = [document["_id"] for document in documents]
+    found = collection.find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
+    known = {document["_id"] async for document in found}
+    missing = [document for document in documents if document["_id"] not in known]
+    if missing:
+        await collection.insert_many(missing, session=session)

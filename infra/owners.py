@@ -18,6 +18,19 @@ class Owners:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
         self._owners = mongo[collections.CHECKPOINT_OWNERS]
+        self._session: Session | None = None
+
+    async def session(self) -> Session:
+        """The one session of a step, for its life: its transactions follow each other."""
+        if self._session is None:
+            self._session = await self._mongo.start_session()
+        return self._session
+
+    async def own(self, ids: Iterable[str]) -> Session:
+        """Take each id with the step's session, and return it."""
+        session = await self.session()
+        await self.take(ids, session)
+        return session
 
     async def take(self, ids: Iterable[str], session: Session) -> None:
         """Note `session` as the owner of each id, and kill the sessions that it succeeds."""

@@ -8,15 +8,13 @@ import structlog
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
-from domain.errors import UndecodableEventError
 from domain.events import ChangeEvent, LogRecord, RunMarker, decode, encode
 from domain.read_models import TicketsFold
 from domain.topics import CHANGES
 from infra import collections, crash_points, dead_letters
-from infra.checkpoints import Advance, Checkpoint, Checkpoints, record_hash
-from infra.dead_letters import DeadLetter
+from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
 from infra.kafka import Record
-from infra.mongo import Document, Mongo, Session, transaction
+from infra.mongo import Mongo, Session, insert_missing, transaction
 from infra.owners import Owners
 from infra.publisher import Publisher
 from infra.read_models import active
@@ -42,31 +40,23 @@ class TicketsStep:
         self._settlement = settlement
         self._partitions = partitions
         self._owners = Owners(mongo)
-        self._session: Session | None = None
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
         """The checkpoints, with a predecessor's open transaction ended."""
         wanted = list(partitions)
-        if self._session is None:
-            self._session = await self._mongo.start_session()
-        await self._owners.take(map(self._checkpoints.id_of, wanted), self._session)
+        await self._owners.own(map(self._checkpoints.id_of, wanted))
         return await self._checkpoints.load(wanted)
 
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Project, commit, and close the runs that are applied now."""
-        if self._session is None:
-            self._session = await self._mongo.start_session()
-        decoded, refused = _decode(slices)
+        decoded, refused = dead_letters.readable(CHANGES, slices, decode)
         await dead_letters.send(self._publisher, refused, self._partitions)
-        moves = [
-            Advance(checkpoints[p], records[-1].offset + 1, record_hash(records[-1].value))
-            for p, records in slices.items()
-        ]
+        moves = moves_behind(slices, checkpoints)
         markers = [m for records in decoded.values() for m in records if isinstance(m, RunMarker)]
         names = await active(self._mongo)
-        async with transaction(self._session) as session:
+        async with transaction(await self._owners.session()) as session:
             fold = await self._fold(names, decoded, session)
             crash_points.reached("projector_folded")
             await self._write(names, fold, session)
@@ -76,7 +66,7 @@ class TicketsStep:
             crash_points.reached("projector_before_commit")
         crash_points.reached("projector_committed")
         await self._close({marker.job_id for marker in markers})
-        return {move.checkpoint.partition: move.result() for move in moves}
+        return after(moves)
 
     async def _fold(
         self,
@@ -121,7 +111,7 @@ class TicketsStep:
                 {"_id": id_, "key": e.key, "tenant_id": e.tenant_id, "value": encode(e)}
                 for id_, e in waiting.items()
             ]
-            await self._insert_missing(collections.PARKED, rows, session)
+            await insert_missing(self._mongo[collections.PARKED], rows, session)
 
     async def _settle(self, markers: Iterable[RunMarker], session: Session) -> None:
         rows = {
@@ -133,20 +123,7 @@ class TicketsStep:
             }
             for m in markers
         }
-        await self._insert_missing(collections.RUN_SETTLED, list(rows.values()), session)
-
-    async def _insert_missing(
-        self, collection: str, rows: Sequence[Document], session: Session
-    ) -> None:
-        """Insert what is not there; in a transaction a duplicate key would fail for ever."""
-        if not rows:
-            return
-        ids = [row["_id"] for row in rows]
-        found = self._mongo[collection].find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
-        known = {row["_id"] async for row in found}
-        missing = [row for row in rows if row["_id"] not in known]
-        if missing:
-            await self._mongo[collection].insert_many(missing, session=session)
+        await insert_missing(self._mongo[collections.RUN_SETTLED], list(rows.values()), session)
 
     async def _close(self, job_ids: Iterable[str]) -> None:
         try:
@@ -154,18 +131,3 @@ class TicketsStep:
         except PyMongoError as error:
             # The documents are committed; every worker closes applied jobs once a second.
             log.warning("run_not_closed", reason=repr(error))
-
-
-def _decode(
-    slices: Mapping[int, Sequence[Record]],
-) -> tuple[dict[int, list[LogRecord]], list[DeadLetter]]:
-    decoded: dict[int, list[LogRecord]] = {}
-    refused = []
-    for partition, records in slices.items():
-        some = decoded.setdefault(partition, [])
-        for record in records:
-            try:
-                some.append(decode(record.value))
-            except UndecodableEventError as error:
-                refused.append(dead_letters.of_record(CHANGES, record, error.reason))
-    return decoded, refused

@@ -19,7 +19,7 @@ from domain.records import (
 )
 from domain.topics import CLASSIFIED, RAW
 from infra import crash_points, dead_letters
-from infra.checkpoints import Advance, Checkpoint, Checkpoints, record_hash
+from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
 from infra.dead_letters import DeadLetter
 from infra.kafka import Outgoing, Record
 from infra.publisher import Publisher
@@ -100,10 +100,7 @@ class ClassifierStep:
         await dead_letters.send(self._publisher, batch.refused, self._partitions)
         await self._publisher.publish(CLASSIFIED, batch.records)
         crash_points.reached("classified_published")
-        moves = [
-            Advance(checkpoints[p], records[-1].offset + 1, record_hash(records[-1].value))
-            for p, records in slices.items()
-        ]
+        moves = moves_behind(slices, checkpoints)
         await self._checkpoints.advance(moves)
         crash_points.reached("classified_checkpointed")
-        return {move.checkpoint.partition: move.result() for move in moves}
+        return after(moves)

@@ -7,11 +7,10 @@ from typing import Any
 import structlog
 from pymongo.errors import PyMongoError
 
-from domain.errors import UndecodableEventError
 from domain.records import ClassifiedRecord, Deleted, Observed, Refused, RunEnded, decode_record
 from domain.topics import CLASSIFIED
 from infra import crash_points, dead_letters
-from infra.checkpoints import Advance, Checkpoint, Checkpoints, record_hash
+from infra.checkpoints import Advance, Checkpoint, Checkpoints, after, record_hash
 from infra.dead_letters import DeadLetter
 from infra.kafka import Record
 from infra.log_reader import LogReader
@@ -54,14 +53,13 @@ class SyncStep:
         self._store = StateStore(mongo)
         self._memory = LogMemory(checkpoints, self._store, reader)
         self._owners = Owners(mongo)
-        self._session: Session | None = None
         self._acknowledged: dict[int, list[str]] = {}
         self._log_ends: dict[int, int] = {}
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
         """Publish what a predecessor committed, and take over from it."""
         wanted = list(partitions)
-        session = await self._own(wanted)
+        session = await self._owners.own(map(self._checkpoints.id_of, wanted))
         async with transaction(session):
             checkpoints = await self._checkpoints.load(wanted, session)
             rows = await self._outbox.load(wanted, session)
@@ -77,8 +75,8 @@ class SyncStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Fold, commit, publish."""
-        session = await self._own(())
-        batches, refused = _decode(slices)
+        session = await self._owners.session()
+        batches, refused = dead_letters.readable(CLASSIFIED, slices, decode_record)
         await dead_letters.send(self._publisher, refused, self._partitions)
         acknowledged = [id_ for p in slices for id_ in self._acknowledged[p]]
         async with transaction(session):
@@ -99,7 +97,7 @@ class SyncStep:
         for partition in slices:
             mine = [row["_id"] for row in rows if row["partition"] == partition]
             self._acknowledged[partition] = mine
-        return {move.checkpoint.partition: move.result() for move in moves}
+        return after(moves)
 
     async def close(self) -> None:
         """Forget the rows that were acknowledged, or a successor would publish them again."""
@@ -110,12 +108,6 @@ class SyncStep:
         except PyMongoError as error:
             # Whoever comes next repeats them, byte for byte: readers pass over them.
             log.warning("outbox_not_emptied", rows=len(acknowledged), reason=repr(error))
-
-    async def _own(self, partitions: Iterable[int]) -> Session:
-        if self._session is None:
-            self._session = await self._mongo.start_session()
-        await self._owners.take(map(self._checkpoints.id_of, partitions), self._session)
-        return self._session
 
     async def _fold(
         self,
@@ -169,21 +161,6 @@ class SyncStep:
             RAW_HIGH: fold.raw_high,
         }
         return Advance(checkpoint, records[-1].offset + 1, record_hash(records[-1].value), extra)
-
-
-def _decode(
-    slices: Mapping[int, Sequence[Record]],
-) -> tuple[dict[int, list[ClassifiedRecord]], list[DeadLetter]]:
-    batches: dict[int, list[ClassifiedRecord]] = {}
-    refused = []
-    for partition, records in slices.items():
-        batch = batches.setdefault(partition, [])
-        for record in records:
-            try:
-                batch.append(decode_record(record.value))
-            except UndecodableEventError as error:
-                refused.append(dead_letters.of_record(CLASSIFIED, record, error.reason))
-    return batches, refused
 
 
 def _job(record: ClassifiedRecord) -> str | None:

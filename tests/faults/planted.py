@@ -51,7 +51,7 @@ def outbox_not_republished() -> None:
 
     async def open_(self: SyncStep, partitions: Iterable[int]) -> Any:
         wanted = list(partitions)
-        session = await self._own(wanted)
+        session = await self._owners.own(map(self._checkpoints.id_of, wanted))
         async with transaction(session):
             checkpoints = await self._checkpoints.load(wanted, session)
             rows = await self._outbox.load(wanted, session)
