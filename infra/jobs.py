@@ -28,10 +28,17 @@ _UNSTARTED: Final[Document] = {
     "sequence": 0,
     "pages_done": 0,
     "pages_total": None,
+    "total_count": None,
+    "sweep": 1,
+    "reconciled": False,
+    "confirm_deletions": False,
+    "complete": False,
+    "previous_complete": None,
     "fetch_percent": 0,
     "fetched": 0,
     "foreign": 0,
     "rejected": 0,
+    "warnings": [],
     "tally": None,
 }
 

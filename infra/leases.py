@@ -93,7 +93,7 @@ class Leases:
     def _taken(self, fields: dict[str, Any]) -> list[dict[str, Any]]:
         taken = {
             **fields,
-            "token": {"$add": ["$token", 1]},
+            "token": {"$add": [{"$ifNull": ["$token", 0]}, 1]},
             "acquired_at": "$$NOW",
             "expires_at": self._end(),
         }
