@@ -5,26 +5,22 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from domain.comparison import COMPARED, changes_between, has_changed, observed_ticket
 from domain.events import (
     SCHEMA_VERSION,
-    Change,
     ChangeEvent,
     ChangeType,
-    Classification,
     Ticket,
 )
 from domain.identity import change_event_id
-from domain.instants import rfc3339
-from domain.labels import Labels
 from domain.records import Deleted, Observed, Provenance
-from domain.ticket_state import TicketState, fingerprint
+from domain.ticket_state import Insistence, TicketState, content_fingerprint, fingerprint
 
 Outcome = Literal[
     "new_ingested", "updated", "unchanged", "stale", "deleted", "restored", "duplicates",
     "repeated", "void",
 ]  # fmt: skip
-COMPARED: Final = ("subject", "message", "status", "customer_id", "source", "created_at")
-_SHOWN: Final = (*COMPARED, "deleted_at", "urgency", "sentiment", "requires_action")
+INSISTENCE: Final = "source_insists"
 
 
 class Decision(NamedTuple):
@@ -39,17 +35,21 @@ class Decision(NamedTuple):
     event: ChangeEvent | None = None
 
 
-def decide(state: TicketState, record: Observed | Deleted) -> Decision:
-    """Fold `record` into `state`."""
+def decide(
+    state: TicketState, record: Observed | Deleted, complete_run: str | None = None
+) -> Decision:
+    """Fold `record` into `state`; `complete_run` is the complete crawl before the record's own."""
     mark = fingerprint(record.provenance.source, record.provenance.event_id)
     if state.remembers(mark):
         return Decision(state, "repeated")
     known = replace(state, recent=state.with_recent(mark))
-    return _observe(known, record) if isinstance(record, Observed) else _delete(known, record)
+    if isinstance(record, Deleted):
+        return _delete(known, record)
+    return _observe(known, record, complete_run)
 
 
-def _observe(state: TicketState, record: Observed) -> Decision:
-    seen, provenance = record.ticket, record.provenance
+def _observe(state: TicketState, record: Observed, complete_run: str | None) -> Decision:
+    provenance = record.provenance
     if state.gone_at is not None and provenance.time <= state.gone_at:
         return Decision(state, "stale")
     shown = replace(
@@ -59,21 +59,42 @@ def _observe(state: TicketState, record: Observed) -> Decision:
         run=provenance.job_id or state.run,
     )
     if state.ticket is None:
-        return _change(shown, "created", "new_ingested", record, _ticket(None, record))
-    after = _ticket(state.ticket, record)
+        return _change(shown, "created", "new_ingested", record, observed_ticket(None, record))
+    after = observed_ticket(state.ticket, record)
     if state.gone_at is not None:
         return _change(shown, "restored", "restored", record, after)
-    if not _differs(state.ticket, after):
+    differs = has_changed(state.ticket, after)
+    if _is_stale(state, record, differs=differs):
+        return _doubt(shown, record, after, complete_run) if differs else Decision(shown, "stale")
+    if not differs:
         again = provenance.job_id is not None and provenance.job_id == state.run
-        return Decision(shown, "duplicates" if again else "unchanged")
-    if _is_stale(state, seen.updated_at, provenance.time):
-        return Decision(shown, "stale")
+        believed = replace(shown, insisted=None)
+        return Decision(believed, "duplicates" if again else "unchanged")
     return _change(shown, "updated", "updated", record, after)
 
 
+def _doubt(
+    state: TicketState, record: Observed, after: Ticket, complete_run: str | None
+) -> Decision:
+    """Stale content: believed only if the complete crawl before this one showed the same."""
+    run = record.provenance.job_id
+    if run is None:
+        return Decision(state, "stale")
+    content = content_fingerprint(after, COMPARED)
+    if complete_run is None or state.insisted != (content, complete_run):
+        return Decision(replace(state, insisted=Insistence(content, run)), "stale")
+    believed = _change(state, "updated", "updated", record, after)
+    assert believed.event is not None  # noqa: S101 (a change always has one)
+    return believed._replace(event=replace(believed.event, detected_by=INSISTENCE))
+
+
 def _delete(state: TicketState, record: Deleted) -> Decision:
-    time = record.provenance.time
+    provenance = record.provenance
+    time = provenance.time
     if state.observed_at is not None and time <= state.observed_at:
+        return Decision(state, "void")
+    if provenance.cause == "crawl" and state.source != provenance.source:
+        # A crawl knows nothing of what somebody else showed last.
         return Decision(state, "void")
     if state.gone_at is not None or state.ticket is None:
         return Decision(replace(state, gone_at=_later(state.gone_at, time)), "void")
@@ -83,11 +104,14 @@ def _delete(state: TicketState, record: Deleted) -> Decision:
     return Decision(replace(state, version=version, ticket=after, gone_at=time), "deleted", event)
 
 
-def _is_stale(state: TicketState, updated_at: datetime, time: datetime) -> bool:
+def _is_stale(state: TicketState, record: Observed, *, differs: bool) -> bool:
     """Older than the observation behind the last change; at equal age the later `time` wins."""
+    updated_at = record.ticket.updated_at
     if state.ticket is None or state.changed_at is None or updated_at > state.ticket.updated_at:
         return False
-    return updated_at < state.ticket.updated_at or time <= state.changed_at
+    if updated_at < state.ticket.updated_at:
+        return True
+    return differs and record.provenance.time <= state.changed_at
 
 
 def _change(
@@ -106,6 +130,7 @@ def _change(
         ticket=after,
         changed_at=record.provenance.time,
         gone_at=None,
+        insisted=None,
     )
     return Decision(changed, outcome, event)
 
@@ -134,49 +159,9 @@ def _event(
         source_event_id=provenance.event_id,
         job_id=provenance.job_id,
         detected_by=record.detected_by if isinstance(record, Deleted) else "comparison",
-        changes=() if before is None else _diff(before, after),
+        changes=() if before is None else changes_between(before, after),
         ticket=after,
     )
-
-
-def _ticket(before: Ticket | None, record: Observed) -> Ticket:
-    """The ticket as observed; while its text stays, so do its labels, whatever today's rules."""
-    seen, labels = record.ticket, record.labels
-    fields = seen.fields
-    same_text = (
-        before is not None and before.subject == fields.subject and before.message == fields.message
-    )
-    return Ticket(
-        source=fields.source,
-        customer_id=fields.customer_id,
-        subject=fields.subject,
-        message=fields.message,
-        status=fields.status,
-        created_at=fields.created_at,
-        updated_at=seen.updated_at,
-        deleted_at=None,
-        urgency=before.urgency if before and same_text else labels.urgency,
-        sentiment=before.sentiment if before and same_text else labels.sentiment,
-        requires_action=before.requires_action if before and same_text else labels.requires_action,
-        classification=before.classification if before and same_text else _evidence(labels),
-    )
-
-
-def _evidence(labels: Labels) -> Classification:
-    return Classification(matched=labels.matched, ruleset_version=labels.ruleset_version)
-
-
-def _differs(before: Ticket, after: Ticket) -> bool:
-    return any(getattr(before, name) != getattr(after, name) for name in COMPARED)
-
-
-def _diff(before: Ticket, after: Ticket) -> tuple[Change, ...]:
-    pairs = ((name, getattr(before, name), getattr(after, name)) for name in _SHOWN)
-    return tuple(Change(name, _value(old), _value(new)) for name, old, new in pairs if old != new)
-
-
-def _value(value: str | bool | datetime | None) -> str | bool | None:
-    return rfc3339(value) if isinstance(value, datetime) else value
 
 
 def _later(known: datetime | None, time: datetime) -> datetime:

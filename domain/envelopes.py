@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.cloudevents import OBSERVED, RUN_ENDED
+from domain.cloudevents import DELETED, OBSERVED, RUN_ENDED
 from domain.instants import rfc3339
 from domain.records import RunEnded
 
@@ -22,8 +22,34 @@ def observed(
 ) -> bytes:
     """The envelope of one row of the helpdesk, as the run's record number `sequence`."""
     data = {name: row[name] for name in _MEMBERS if name in row}
-    return _envelope(
-        OBSERVED, data, source=source, job_id=job_id, identifier=f"{job_id}:{sequence}", time=time
+    attributes = _attributes(OBSERVED, source, job_id, f"{job_id}:{sequence}", time)
+    return _ENCODER.encode({**attributes, "data": data})
+
+
+class Deletion(NamedTuple):
+    """What a crawl found gone: by which evidence, and when it noticed."""
+
+    tenant_id: str
+    external_id: str
+    detected_by: str
+    noticed_at: datetime
+
+
+def deleted(
+    deletion: Deletion, *, source: str, job_id: str, sequence: int, time: datetime
+) -> bytes:
+    """The envelope of a deletion; `time` is the run's start: what was seen since is not deleted."""
+    data = {
+        "tenant_id": deletion.tenant_id,
+        "external_id": deletion.external_id,
+        "deleted_at": rfc3339(deletion.noticed_at),
+    }
+    return _ENCODER.encode(
+        {
+            **_attributes(DELETED, source, job_id, f"{job_id}:{sequence}", time),
+            "detectedby": deletion.detected_by,
+            "data": data,
+        }
     )
 
 
@@ -31,29 +57,19 @@ def run_ended(marker: RunEnded, *, source: str, time: datetime) -> bytes:
     """The envelope of the run's marker on one partition."""
     data = {name: getattr(marker, name) for name in marker.__struct_fields__ if name != "origin"}
     identifier = f"{marker.job_id}:ended:{marker.partition}"
-    return _envelope(
-        RUN_ENDED, data, source=source, job_id=marker.job_id, identifier=identifier, time=time
-    )
+    attributes = _attributes(RUN_ENDED, source, marker.job_id, identifier, time)
+    return _ENCODER.encode({**attributes, "data": data})
 
 
-def _envelope(
-    type_: str,
-    data: Mapping[str, Any],
-    *,
-    source: str,
-    job_id: str,
-    identifier: str,
-    time: datetime,
-) -> bytes:
-    return _ENCODER.encode(
-        {
-            "specversion": "1.0",
-            "type": type_,
-            "source": source,
-            "id": identifier,
-            "time": rfc3339(time),
-            "datacontenttype": "application/json",
-            "jobid": job_id,
-            "data": data,
-        }
-    )
+def _attributes(
+    type_: str, source: str, job_id: str, identifier: str, time: datetime
+) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "type": type_,
+        "source": source,
+        "id": identifier,
+        "time": rfc3339(time),
+        "datacontenttype": "application/json",
+        "jobid": job_id,
+    }

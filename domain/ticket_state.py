@@ -1,8 +1,9 @@
 """What the sync agent remembers of a ticket: enough to judge the next record about it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,13 +13,20 @@ REMEMBERED_IDS: Final = 32
 _FINGERPRINT_BYTES: Final = 8
 
 
+class Insistence(NamedTuple):
+    """Stale content that a crawl showed all the same: its fingerprint, and the run."""
+
+    content: bytes
+    run: str
+
+
 class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     """The write side of one ticket; version 0 means that no change event exists yet.
 
     `changed_at` is the `time` of the observation behind the last change, `observed_at` the latest
     `time` of any observation, `gone_at` the `time` of the deletion in force, also of a ticket
     never seen.  `recent` holds 8 bytes for each of the last 32 (source, id), `run` the last crawl
-    to show it.
+    to show it, `insisted` the stale content that it showed last.
     """
 
     tenant_id: str
@@ -30,6 +38,7 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
     gone_at: datetime | None = None
     source: str | None = None
     run: str | None = None
+    insisted: Insistence | None = None
     recent: bytes = b""
 
     @property
@@ -51,7 +60,16 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
 
 def fingerprint(source: str, event_id: str) -> bytes:
     """Eight bytes that stand for a CloudEvents (source, id)."""
-    return blake2b(f"{source}\x00{event_id}".encode(), digest_size=_FINGERPRINT_BYTES).digest()
+    return _digest(f"{source}\x00{event_id}")
+
+
+def content_fingerprint(ticket: Ticket, fields: Iterable[str]) -> bytes:
+    """Eight bytes that stand for these fields of a ticket."""
+    return _digest(repr([getattr(ticket, name) for name in fields]))
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=_FINGERPRINT_BYTES).digest()
 
 
 def relearn(state: TicketState, event: ChangeEvent) -> TicketState:
@@ -74,6 +92,7 @@ def relearn(state: TicketState, event: ChangeEvent) -> TicketState:
         changed_at=event.observed_at,
         observed_at=max(state.observed_at or event.observed_at, event.observed_at),
         gone_at=None,
+        insisted=None,
         source=event.source,
         run=event.job_id or state.run,
     )

@@ -83,7 +83,7 @@ class PartitionFold:
     def _decide(self, record: Observed | Deleted) -> None:
         key = record.key
         state = self.states.get(key) or _unknown(record)
-        decision = decide(state, record)
+        decision = decide(state, record, self._complete_run(record))
         if decision.state is not state:
             self.known_versions.setdefault(key, state.version if key in self.states else -1)
             self.states[key] = decision.state
@@ -92,6 +92,15 @@ class PartitionFold:
             self._emit(key.encode(), decision.event, record.origin)
         if decision.outcome not in _UNCOUNTED and record.provenance.job_id is not None:
             self._count(record.provenance.job_id, decision.outcome, decision.state.tenant_id)
+
+    def _complete_run(self, record: Observed | Deleted) -> str | None:
+        """The complete crawl of the tenant before the one that sent `record`, if any."""
+        job = self.jobs.get(record.provenance.job_id or "")
+        tenant_id, _, _ = record.key.partition(":")
+        if job is None or job["tenant_id"] != tenant_id:
+            return None
+        # A run of an earlier release does not say.
+        return job.get("previous_complete")
 
     def _count(self, job_id: str, outcome: str, tenant_id: str | None = None) -> None:
         """One more of `outcome`, if there is such a run, of this tenant: anyone can name it."""

@@ -14,7 +14,7 @@ from infra import collections
 from infra.mongo import Document, Mongo, Session
 from streams.fold import PartitionFold, RunCounter
 
-_SIGHTING = ("observed_at", "gone_at", "source", "run", "recent")
+_SIGHTING = ("observed_at", "gone_at", "source", "run", "insisted", "recent")
 
 
 class StateStore:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.changes import COMPARED
+from domain.comparison import COMPARED
 from domain.events import ChangeEvent, Ticket, decode, encode
 from domain.identity import change_event_id
 from domain.instants import rfc3339

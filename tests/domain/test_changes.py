@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.changes import COMPARED, decide
+from domain.changes import Decision, decide
+from domain.comparison import COMPARED
 from domain.events import Change, Classification
 from domain.records import Deleted, Observed
 from domain.ticket_state import REMEMBERED_IDS, TicketState, relearn
@@ -74,11 +75,10 @@ def test_no_difference_is_unchanged() -> None:
 
 
 def test_a_moved_update_alone_is_no_change() -> None:
-    assert outcomes(observed(5), observed(6, 9), observed(7, 2)) == [
-        "new_ingested",
-        "unchanged",
-        "unchanged",
-    ]
+    records = observed(5), observed(6, 9), observed(7, 2)
+
+    assert outcomes(*records) == ["new_ingested", "unchanged", "stale"]
+    assert len(log_of(records)) == 1
 
 
 # Duplicates.
@@ -312,3 +312,72 @@ def test_live_is_what_was_seen_and_not_deleted() -> None:
     assert _last(observed(1)).is_live
     assert not _last(observed(1), deleted(2)).is_live
     assert _last(observed(1), deleted(2), observed(3)).is_live
+
+
+# A source that insists on stale content.
+
+
+def _crawled(*shown: tuple[str, str | None, str]) -> list[Decision]:
+    """Decisions on stale statuses: each with its run and the complete run before it."""
+    decisions = [decide(unseen(), observed(10, 10, sender="desk", job_id="run-0"))]
+    for time, (run, complete_before, status) in enumerate(shown, start=11):
+        record = observed(time, 1, sender="desk", job_id=run, status=status)
+        decisions.append(decide(decisions[-1].state, record, complete_before))
+    return decisions[1:]
+
+
+def test_stale_content_of_two_complete_crawls_in_a_row_is_believed() -> None:
+    first, second = _crawled(("run-1", "run-0", "closed"), ("run-2", "run-1", "closed"))
+
+    assert (first.outcome, first.event) == ("stale", None)
+    assert second.event is not None
+    assert (second.outcome, second.event.detected_by) == ("updated", "source_insists")
+    assert (second.event.ticket.status, second.event.ticket.updated_at) == ("closed", at(1))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        ("run-1", "run-0", "closed"),  # the same crawl showed it twice
+        ("run-2", "run-0", "closed"),  # the crawl in between did not complete
+        ("run-2", None, "closed"),
+        ("run-2", "run-1", "pending"),  # other content
+    ],
+)
+def test_stale_content_is_not_believed_otherwise(second: tuple[str, str | None, str]) -> None:
+    decisions = _crawled(("run-1", "run-0", "closed"), second)
+
+    assert [decision.outcome for decision in decisions] == ["stale", "stale"]
+
+
+def test_a_crawl_that_shows_the_known_content_ends_the_insisting() -> None:
+    decisions = _crawled(("run-1", "run-0", "closed"))
+    known = observed(20, 10, sender="desk", job_id="run-2")
+    agreed = decide(decisions[-1].state, known, "run-1").state
+    again = observed(21, 1, sender="desk", job_id="run-3", status="closed")
+
+    assert decide(agreed, again, "run-2").outcome == "stale"
+
+
+def test_what_upstream_systems_repeat_is_never_insisting() -> None:
+    records = [observed(10), *(observed(time, 1, status="closed") for time in (11, 12, 13))]
+
+    assert outcomes(*records) == ["new_ingested", "stale", "stale", "stale"]
+
+
+# What a crawl may delete.
+
+
+def test_a_crawl_deletes_only_what_its_helpdesk_showed_last() -> None:
+    of_desk = observed(1, sender="desk", job_id="run-1")
+    of_crm = observed(2, status="pending", sender="crm")
+    gone = deleted(3, sender="desk", job_id="run-2")
+
+    assert outcomes(of_desk, gone) == ["new_ingested", "deleted"]
+    assert outcomes(of_desk, of_crm, gone) == ["new_ingested", "updated", "void"]
+
+
+def test_a_crawl_never_deletes_what_was_observed_since_it_began() -> None:
+    seen = observed(5, sender="desk", job_id="run-1")
+
+    assert outcomes(seen, deleted(5, sender="desk", job_id="run-2")) == ["new_ingested", "void"]
