@@ -1,7 +1,6 @@
 """A worker's side of a crawl: claiming it, storing its pages, and noticing that it was lost."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -14,37 +13,12 @@ from infra import collections, crash_points
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
-from infra.run_outbox import RawRow, page
+from infra.run_outbox import page
+from infra.sightings import CrawlSightings
+from infra.stored_pages import StoredPage, fetch_percent, position_fields
 
 _MOST_RESUMES: Final = 3
 _CANDIDATES: Final = 50
-
-
-@dataclass
-class PageCounts:
-    """What one page adds to one job; `sent` counts records per partition."""
-
-    fetched: int = 0
-    foreign: int = 0
-    rejected: int = 0
-    sent: dict[int, int] = field(default_factory=dict)
-
-    def update(self) -> dict[str, int]:
-        """The `$inc` of the job document."""
-        counted = {"fetched": self.fetched, "foreign": self.foreign, "rejected": self.rejected}
-        return counted | {f"sent.{partition}": number for partition, number in self.sent.items()}
-
-
-@dataclass(frozen=True)
-class StoredPage:
-    """One fetched page, ready to be stored: its records, and what each job counts of it."""
-
-    sequence: int
-    page: int
-    rows: list[RawRow]
-    counts: Mapping[str, PageCounts]
-    next_page: int | None
-    pages_total: int
 
 
 class Claims:
@@ -55,6 +29,7 @@ class Claims:
         self._jobs = jobs
         self._documents = mongo[collections.JOBS]
         self._outbox = mongo[collections.CRAWL_OUTBOX]
+        self._sightings = CrawlSightings(mongo)
         self._worker = worker
 
     async def claim(self) -> Document | None:
@@ -80,6 +55,7 @@ class Claims:
         """
         await self._count(job, stored, session)
         crash_points.reached("page_counted")
+        await self._sightings.save(job["_id"], stored.sequence, stored.marks, session)
         if stored.rows:
             documents = page(job["_id"], stored.sequence, stored.rows)
             await self._outbox.insert_many(documents, session=session)
@@ -89,7 +65,7 @@ class Claims:
 
     async def has_page(self, job: Document, stored: StoredPage) -> bool:
         """True if the run already stands right after this page."""
-        after = {"next_page": stored.next_page, "sequence": stored.sequence}
+        after = {"next_page": stored.position.next_page, "sequence": stored.sequence}
         mine = {"_id": job["_id"], "token": job["token"], **after}
         return await self._documents.find_one(mine, {"_id": 1}) is not None
 
@@ -104,15 +80,34 @@ class Claims:
 
         return await in_transaction(self._mongo, end)
 
+    async def check(self, job: Document) -> None:
+        """Return if the crawl is still ours to go on with.
+
+        Raises:
+            LeaseLostError: it was cancelled, interrupted, or taken over.
+        """
+        mine = {"_id": job["_id"], "token": job["token"], "phase": "fetching"}
+        if await self._documents.find_one(mine, {"_id": 1}) is None:
+            raise LeaseLostError(job["_id"])
+
+    async def advance(self, job: Document, update: Mapping[str, Any], session: Session) -> None:
+        """Change the crawl's document, if it is still ours.
+
+        Raises:
+            LeaseLostError: it is not.
+        """
+        mine = {"_id": job["_id"], "token": job["token"], "phase": "fetching"}
+        result = await self._documents.update_one(mine, update, session=session)
+        if not result.matched_count:
+            raise LeaseLostError(job["_id"])
+
     async def heartbeat(self, job: Document) -> None:
         """Renew the crawl's leases.
 
         Raises:
             LeaseLostError: it holds none any more.
         """
-        mine = {"_id": job["_id"], "token": job["token"], "phase": "fetching"}
-        if await self._documents.find_one(mine, {"_id": 1}) is None:
-            raise LeaseLostError(job["_id"])
+        await self.check(job)
         if not await self._jobs.leases.renew(job["_id"], self._worker):
             raise LeaseLostError(job["_id"])
 
@@ -161,7 +156,7 @@ class Claims:
 
     async def _count(self, job: Document, stored: StoredPage, session: Session) -> None:
         position = {
-            "next_page": stored.next_page,
+            **position_fields(stored.position),
             "sequence": stored.sequence,
             "pages_total": stored.pages_total,
             "resumes": 0,
@@ -172,13 +167,7 @@ class Claims:
             if job_id == job["_id"]:
                 wanted |= {"token": job["token"], "next_page": stored.page}
                 update["$set"] = position
-                update["$max"] = {"fetch_percent": _percent(stored)}
+                update["$max"] = {"fetch_percent": fetch_percent(stored)}
             result = await self._documents.update_one(wanted, update, session=session)
             if not result.matched_count:
                 raise LeaseLostError(job_id)
-
-
-def _percent(stored: StoredPage) -> int:
-    if stored.next_page is None:
-        return 100
-    return min(99, 100 * (stored.next_page - 1) // max(stored.pages_total, 1))

@@ -25,10 +25,13 @@ CHECKPOINT_OWNERS: Final = "checkpoint_owners"
 JOBS: Final = "jobs"
 LEASES: Final = "leases"
 CRAWL_OUTBOX: Final = "crawl_outbox"
+CRAWL_SIGHTINGS: Final = "crawl_sightings"
+ABSENCES: Final = "absences"
 RUN_OUTBOX: Final = "run_outbox"
 LIMITERS: Final = "limiters"
 TOPIC_RECORDS: Final = "topic_records"
 
+_SIGHTINGS_KEPT_SECONDS: Final = 7 * 86_400
 _DEFINED_OTHERWISE: Final = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
@@ -79,7 +82,12 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     ],
     LEASES: [_index(*_by("crawl_id"), name="crawl")],
     CRAWL_OUTBOX: [_index(*_by("crawl_id", "sequence"), name="order")],
-    TICKET_STATE: [],
+    CRAWL_SIGHTINGS: [
+        _index(*_by("crawl_id"), name="crawl"),
+        _index(*_by("stored_at"), name="purge", expireAfterSeconds=_SIGHTINGS_KEPT_SECONDS),
+    ],
+    ABSENCES: [],
+    TICKET_STATE: [_index(*_by("external_id"), name="external_id")],
     CHECKPOINTS: [],
     CHECKPOINT_OWNERS: [],
     RUN_OUTBOX: [],

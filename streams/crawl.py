@@ -10,18 +10,23 @@ from pymongo.errors import PyMongoError
 
 from domain.errors import HelpdeskError, LeaseLostError
 from domain.records import RunOutcome
-from domain.runs import ALL_TENANTS
+from domain.sightings import Sightings, row_mark
+from domain.sweeps import PAGE_SIZE, Position, onward
 from infra import crash_points, dead_letters
 from infra.backoff import Backoff
-from infra.claims import Claims, StoredPage
+from infra.claims import Claims
+from infra.conclusions import Conclusions
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners
 from infra.publisher import Publisher
 from infra.retrying import in_transaction, retried
 from infra.run_outbox import RunOutbox, page
+from infra.sightings import CrawlSightings
+from infra.stored_pages import StoredPage, position_fields, position_of
 from streams.helpdesk import HelpdeskClient, Page
-from streams.routing import CrawlPlace, route, tenants_of
+from streams.routing import CrawlPlace, route
+from streams.tenants import TenantRuns
 
 log = structlog.get_logger()
 
@@ -45,6 +50,9 @@ class Crawler:
         self._publisher = publisher
         self._outbox = RunOutbox(mongo, publisher)
         self._helpdesk = helpdesk
+        self._sightings = CrawlSightings(mongo)
+        self._tenants = TenantRuns(mongo, jobs)
+        self._conclusions = Conclusions(mongo, claims)
         self._now = now
 
     async def run(self, job: Document) -> None:
@@ -53,61 +61,88 @@ class Crawler:
         Raises:
             LeaseLostError: the run is no longer ours.
         """
+        outcome: RunOutcome = "SUCCESS"
+        errors: list[str] = []
         async with await self._mongo.start_session() as session:
             await Owners(self._mongo).take([f"crawl:{job['_id']}"], session)
             await self._outbox.publish_leftovers(job["_id"])
-            outcome: RunOutcome = "SUCCESS"
-            errors: list[str] = []
             try:
-                await self._fetch_all(job, session)
+                await self._crawl(job, session)
             except HelpdeskError as error:
                 outcome, errors = "FAILED", [error.reason]
         if not await self._claims.settle(job, outcome, errors):
             raise LeaseLostError(job["_id"])
         crash_points.reached("run_settled")
         await self._outbox.publish_leftovers(job["_id"])
+        await self._sightings.forget(job["_id"])
         log.info("crawl_ended", job_id=job["_id"], outcome=outcome, errors=errors)
 
-    async def _fetch_all(self, job: Document, session: Session) -> None:
-        number: int | None = job["next_page"]
+    async def _crawl(self, job: Document, session: Session) -> None:
+        calls = self._helpdesk
+        seen = await self._sightings.load(job["_id"])
+        position = await self._fetch_all(job, calls, seen, session)
+        if missing := position.missing(len(seen)):
+            warning = (
+                f"the helpdesk counts {position.total} tickets, but {missing} of them were not on"
+                f" its pages, read {position.sweep} times: nothing was deleted"
+            )
+            fall_short = partial(self._conclusions.fall_short, job, warning)
+            await in_transaction(self._mongo, fall_short)
+
+    async def _fetch_all(
+        self, job: Document, calls: HelpdeskClient, seen: Sightings, session: Session
+    ) -> Position:
+        """Read and keep every page; the next one is on its way while one is kept."""
+        position = position_of(job)
+        number = position.next_page
         if number is None:
-            return
+            return position
         published: list[str] = []
-        fetching = asyncio.create_task(self._helpdesk.page(number))
+        fetching = asyncio.create_task(calls.page(number))
         try:
             while number is not None:
                 fetched = await fetching
                 crash_points.reached("after_fetch")
-                following = _following(fetched, number)
-                if following is not None:
-                    fetching = asyncio.create_task(self._helpdesk.page(following))
-                published = await self._keep(job, number, fetched, published, session)
-                number = following
+                marks = [mark for row in fetched.rows if seen.add(mark := row_mark(row))]
+                position = _onward(position, fetched, len(seen))
+                number = position.next_page
+                if number is not None:
+                    fetching = asyncio.create_task(calls.page(number))
+                stored = await self._routed(job, fetched, position, marks)
+                published = await self._keep(job, stored, published, session)
             await self._outbox.delete(published)
         finally:
             fetching.cancel()
+        return position
 
-    async def _keep(
-        self, job: Document, number: int, fetched: Page, published: list[str], session: Session
-    ) -> list[str]:
-        """Store one page, then publish it; return the outbox documents that are acknowledged."""
-        targets = await self._targets(job, fetched)
+    async def _routed(
+        self, job: Document, fetched: Page, following: Position, marks: list[int]
+    ) -> StoredPage:
+        """The page as it is stored; rows that are refused are dead letters before."""
         place = CrawlPlace(
-            job["_id"], number, job["sequence"], self._helpdesk.source, self._jobs.partitions
+            job["_id"], job["sequence"], self._helpdesk.source, self._jobs.partitions
         )
+        targets = await self._tenants.of(job, fetched.rows)
         routed = route(fetched.rows, place, targets, self._now())
         await dead_letters.send(self._publisher, routed.refused, self._jobs.partitions)
-        stored = StoredPage(
+        return StoredPage(
             sequence=job["sequence"] + len(fetched.rows),
-            page=number,
+            page=job["next_page"],
             rows=routed.rows,
             counts=routed.counts,
-            next_page=_following(fetched, number),
-            pages_total=_pages_total(fetched, number),
+            position=following,
+            pages_total=_pages_total(job, following),
+            marks=marks,
         )
+
+    async def _keep(
+        self, job: Document, stored: StoredPage, published: list[str], session: Session
+    ) -> list[str]:
+        """Store one page, then publish it; return the outbox documents that are acknowledged."""
         await self._store(job, stored, published, session)
         crash_points.reached("page_stored")
-        job["sequence"] = stored.sequence
+        job |= {**position_fields(stored.position), "sequence": stored.sequence}
+        job["pages_done"] += 1
         if not stored.rows:
             return []
         documents = page(job["_id"], stored.sequence, stored.rows)
@@ -139,32 +174,19 @@ class Crawler:
             except PyMongoError:
                 await backoff.sleep()
 
-    async def _targets(self, job: Document, fetched: Page) -> dict[str, str]:
-        """The run of each tenant of this crawl; `*` takes in tenants that it meets on its way."""
-        if job["tenant_id"] != ALL_TENANTS:
-            return {job["tenant_id"]: job["_id"]}
-        for tenant_id in sorted(tenants_of(fetched.rows) - set(job["jobs"])):
-            if tenant_id in job.setdefault("skipped", set()):
-                continue
-            await self._jobs.leases.prepare(tenant_id)
-            child = await in_transaction(
-                self._mongo, partial(self._jobs.join, job["_id"], tenant_id)
-            )
-            if child is None:
-                job["skipped"].add(tenant_id)
-                log.warning("tenant_skipped", job_id=job["_id"], tenant_id=tenant_id)
-            else:
-                job["jobs"][tenant_id] = child
-        return dict(job["jobs"])
 
-
-def _following(fetched: Page, number: int) -> int | None:
-    if fetched.next_page is not None and fetched.next_page <= number:
+def _onward(position: Position, fetched: Page, distinct: int) -> Position:
+    number = position.next_page
+    if number is not None and fetched.next_page is not None and fetched.next_page <= number:
         reason = f"page {number} is followed by page {fetched.next_page}: pages repeat"
         raise HelpdeskError(reason, retryable=False)
-    return fetched.next_page
+    return onward(position, fetched.next_page, fetched.total_count, distinct)
 
 
-def _pages_total(fetched: Page, number: int) -> int:
-    expected = -(-fetched.total_count // max(len(fetched.rows), 1)) if fetched.next_page else 0
-    return max(expected, number)
+def _pages_total(job: Document, following: Position) -> int:
+    """How many pages the crawl reads, as far as can be told, this one included."""
+    done: int = job["pages_done"] + 1
+    if following.next_page is None:
+        return done
+    expected = -(-(following.total or 0) // PAGE_SIZE)
+    return done + max(1, expected - following.next_page + 1)

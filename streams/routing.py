@@ -10,16 +10,15 @@ from domain.envelopes import observed
 from domain.errors import RejectedRecordError
 from domain.identity import is_tenant_id, partition_of
 from domain.observations import MAX_RECORD_BYTES, read_ticket
-from infra.claims import PageCounts
 from infra.dead_letters import DeadLetter
 from infra.run_outbox import RawRow
+from infra.stored_pages import PageCounts
 
 
 class CrawlPlace(NamedTuple):
-    """Where in which crawl a page stands: its number, and the records sent before it."""
+    """Where in which crawl a page stands: behind how many rows."""
 
     crawl_id: str
-    page: int
     sequence: int
     source: str
     partitions: int
@@ -84,7 +83,7 @@ def _record(
 
 
 def _refusal(row: object, place: CrawlPlace, number: int, reason: str) -> DeadLetter:
-    position = f"crawl/{place.crawl_id}/{place.page}/{number}"
+    position = f"crawl/{place.crawl_id}/{place.sequence + number + 1}"
     return DeadLetter(position, reason, None, _payload(row))
 
 

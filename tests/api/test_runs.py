@@ -14,13 +14,15 @@ from pydantic import BaseModel
 from api.app import create_app
 from api.run_models import AuditPage, LockView, Progress, RunAccepted, RunResult, RunStatus
 from dev.ports import free_port
+from domain.sweeps import Position
 from infra import collections
-from infra.claims import Claims, PageCounts, StoredPage
+from infra.claims import Claims
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo
 from infra.retrying import in_transaction
 from infra.settings import Settings
 from infra.settlement import Settlement
+from infra.stored_pages import PageCounts, StoredPage
 from tests.api.conftest import serving
 from tests.api.documents import NOON, run_audit, store, ticket
 
@@ -53,7 +55,7 @@ class Crawl:
             page=page,
             rows=[],
             counts=counts,
-            next_page=page + 1 if page < pages else None,
+            position=Position(page + 1 if page < pages else None),
             pages_total=pages,
         )
         await in_transaction(

@@ -12,13 +12,13 @@ from domain.cloudevents import RawRecord, Sighting, read_raw
 from domain.identity import partition_of
 from domain.observations import MAX_RECORD_BYTES
 from domain.records import Origin
-from infra.claims import PageCounts
 from infra.run_outbox import RawRow
+from infra.stored_pages import PageCounts
 from streams.routing import CrawlPlace, route, tenants_of
 from tests.domain.test_observations import ROW, nested
 
 FETCHED_AT = datetime(2026, 1, 5, tzinfo=UTC)
-PLACE = CrawlPlace("crawl-1", page=3, sequence=200, source="http://desk", partitions=8)
+PLACE = CrawlPlace("crawl-1", sequence=200, source="http://desk", partitions=8)
 ALL = {"acme": "job-a", "bolt": "job-b"}
 ONE = {"acme": "crawl-1"}
 
@@ -69,7 +69,7 @@ def test_a_row_without_a_tenant_is_rejected_by_the_crawl(row: Any) -> None:
     assert routed.rows == []
     assert routed.counts == {"crawl-1": PageCounts(fetched=1, rejected=1)}
     (letter,) = routed.refused
-    assert (letter.position, json.loads(letter.value)) == ("crawl/crawl-1/3/0", row)
+    assert (letter.position, json.loads(letter.value)) == ("crawl/crawl-1/201", row)
 
 
 @pytest.mark.parametrize(
