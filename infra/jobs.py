@@ -112,7 +112,7 @@ class Jobs:
         )
         settled = await self._jobs.update_many(
             {"crawl_id": crawl_id, "phase": {"$in": ["queued", "fetching"]}},
-            {"$set": {"phase": "applying", "outcome": outcome}},
+            [{"$set": {"phase": "applying", "outcome": _with_reservations(outcome)}}],
             session=session,
         )
         if not settled.modified_count:
@@ -173,3 +173,10 @@ class Jobs:
             "jobs": {},
             "sent": [0] * self.partitions,
         }
+
+
+def _with_reservations(outcome: RunOutcome) -> Any:  # noqa: ANN401 (an expression of MongoDB)
+    """A success is a partial one where the crawl noted a reservation on the job."""
+    if outcome != "SUCCESS":
+        return outcome
+    return {"$cond": [{"$eq": ["$partial", True]}, "PARTIAL_SUCCESS", "SUCCESS"]}

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     helpdesk_rate_limit: Annotated[int, Field(ge=0)] = 60
     helpdesk_rate_period: Annotated[float, Field(gt=0)] = 60.0
     helpdesk_timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
+    ingest_max_delete_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
     lease_seconds: Annotated[float, Field(ge=1)] = 60.0
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
