@@ -1,6 +1,6 @@
 """Figures: what was measured, against what is aimed at, and where the time went."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,7 +9,10 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of section 14 of the contract.  `cpu` is the share of two cores, by process."""
+    """One row of section 14 of the contract.
+
+    `cpu` is the cores kept busy, by process; `samples` are readings on the way.
+    """
 
     name: str
     value: float
@@ -18,6 +21,7 @@ class Figure:
     more_is_better: bool
     cpu: Mapping[str, float] = field(default_factory=dict)
     memory_megabytes: Mapping[str, float] = field(default_factory=dict)
+    samples: Sequence[Mapping[str, float]] = ()
 
     @property
     def is_reached(self) -> bool:
