@@ -52,6 +52,7 @@ Instant = Annotated[
 ]
 CommaList = Annotated[str, Field(max_length=_LONGEST_LIST, description="Comma means or.")]
 Limit = Annotated[int, Field(ge=1, le=1000, description="Rows in one answer; 50 if not given.")]
+Wait = Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)]
 CursorText = Annotated[
     str, Field(max_length=1000, description="`next_cursor` of the answer before.")
 ]
@@ -82,14 +83,17 @@ class RunQuery(TargetQuery):
     """A run to start."""
 
     wait: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=300,
-            allow_inf_nan=False,
-            description="Seconds to wait for the end of the run; then it goes on all the same.",
-        ),
+        Wait, Field(description="Seconds to wait for the end; then the run goes on all the same.")
     ] = 0
+    confirm_deletions: Annotated[
+        bool, Field(description="Believe it if many of a tenant's tickets are gone at once.")
+    ] = False
+
+
+class CancelQuery(NoParameters):
+    """A run to stop."""
+
+    wait: Annotated[Wait, Field(description="Seconds to wait until it has ended.")] = 2
 
 
 class TicketQuery(TenantQuery):

@@ -14,11 +14,15 @@ from starlette.requests import Request
 
 from api.answers import ProblemResponse
 from api.errors import HaltedError, ParameterError, UnhealthyError
+from api.idempotency import KEY_HEADER
 from api.request_ids import HEADER, request_id_of
 from domain.errors import (
     DependencyDownError,
     DeskstreamError,
+    IdempotencyKeyReusedError,
     JobNotFoundError,
+    PartOfRunError,
+    RunEndedError,
     TenantBusyError,
     TenantNotFoundError,
     TicketNotFoundError,
@@ -42,11 +46,28 @@ def _parameter(error: ParameterError) -> Extensions:
     return {"errors": [{"parameter": error.parameter, "reason": error.reason}]}
 
 
+def _reused_key(error: IdempotencyKeyReusedError) -> Extensions:
+    return _parameter(ParameterError(KEY_HEADER, str(error)))
+
+
+def _ended(error: RunEndedError) -> Extensions:
+    return {"job_id": error.job_id, "phase": error.phase}
+
+
+def _part(error: PartOfRunError) -> Extensions:
+    return {"job_id": error.job_id, "parent_id": error.parent_id}
+
+
 _KINDS: Final[dict[type[DeskstreamError], Kind]] = {
     JobNotFoundError: Kind("job-not-found", HTTPStatus.NOT_FOUND),
     TicketNotFoundError: Kind("ticket-not-found", HTTPStatus.NOT_FOUND),
     TenantNotFoundError: Kind("tenant-not-found", HTTPStatus.NOT_FOUND),
     TenantBusyError: Kind("tenant-busy", HTTPStatus.CONFLICT, lambda e: {"job_id": e.job_id}),
+    RunEndedError: Kind("run-ended", HTTPStatus.CONFLICT, _ended),
+    PartOfRunError: Kind("part-of-run", HTTPStatus.CONFLICT, _part),
+    IdempotencyKeyReusedError: Kind(
+        "idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, _reused_key
+    ),
     ParameterError: Kind("invalid-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, _parameter),
     DependencyDownError: Kind("dependency-down", HTTPStatus.SERVICE_UNAVAILABLE),
     HaltedError: Kind("halted", HTTPStatus.SERVICE_UNAVAILABLE, lambda e: {"halted": e.halted}),

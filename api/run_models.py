@@ -165,7 +165,7 @@ class ParameterFinding(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457; some kinds say more: `errors`, `job_id`, `halted`, `dependencies`."""
+    """RFC 9457; some kinds say more: `errors`, `job_id`, `phase`, `parent_id`, `halted`..."""
 
     model_config = ConfigDict(
         extra="allow",

@@ -25,6 +25,8 @@ from infra.probes import (
     ping_mongodb,
 )
 from infra.publisher import Publisher
+from infra.reaper import Reaper
+from infra.run_requests import RunRequests
 from infra.settings import Settings
 
 log = structlog.get_logger()
@@ -41,6 +43,7 @@ class Services:
             self.mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions
         )
         self.deployment = Deployment(self.mongo)
+        self.requests = RunRequests(self.mongo, self.jobs)
         self.runs = RunQueries(self.jobs, self.deployment)
         self.wake_ups = WakeUps(Publisher(settings), settings.kafka_partitions)
         self._http = httpx.AsyncClient(timeout=_PROBE_SECONDS, trust_env=False)
@@ -53,6 +56,7 @@ class Services:
             within=_PROBE_SECONDS,
         )
         self._preparation = asyncio.create_task(self._prepare())
+        self._reaping = asyncio.create_task(Reaper(self.mongo, self.jobs).run())
 
     def scope(self, tenant_id: str) -> TenantScope:
         """What this tenant may see."""
@@ -72,8 +76,9 @@ class Services:
 
     async def close(self) -> None:
         """Close every connection."""
-        self._preparation.cancel()
-        await asyncio.wait([self._preparation])
+        for task in (self._preparation, self._reaping):
+            task.cancel()
+        await asyncio.wait([self._preparation, self._reaping])
         await self.wake_ups.close()
         await self.health.close()
         await self._http.aclose()

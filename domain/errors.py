@@ -9,6 +9,9 @@ DeskstreamError
 ├── LeaseLostError          the run is no longer ours
 ├── TenantBusyError         a run of this tenant is on
 ├── JobNotFoundError        no such run
+├── RunEndedError           the run's outcome is fixed: nothing can stop it any more
+├── PartOfRunError          a run of all tenants fetches for this one
+├── IdempotencyKeyReusedError  the key stands for another request
 ├── TicketNotFoundError     no such ticket, or not live
 ├── TenantNotFoundError     no ticket of this tenant was ever seen
 ├── HelpdeskError           the helpdesk gave no usable answer
@@ -67,8 +70,8 @@ class FenceError(DeskstreamError):
 class LeaseLostError(DeskstreamError):
     """The run is no longer ours: it was taken over, cancelled or ended."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"run {job_id} was taken over or has ended")
+    def __init__(self, job_id: str, reason: str = "was taken over or has ended") -> None:
+        super().__init__(f"run {job_id} {reason}")
         self.job_id = job_id
 
 
@@ -87,6 +90,32 @@ class JobNotFoundError(DeskstreamError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no run has the id {job_id}")
         self.job_id = job_id
+
+
+class RunEndedError(DeskstreamError):
+    """The outcome of the run is fixed: it has ended, or waits for what it wrote to be applied."""
+
+    def __init__(self, job_id: str, phase: str) -> None:
+        super().__init__(f"run {job_id} cannot be stopped any more: it is {phase}")
+        self.job_id = job_id
+        self.phase = phase
+
+
+class PartOfRunError(DeskstreamError):
+    """A run of all tenants fetches for this one, and cannot stop for it alone."""
+
+    def __init__(self, job_id: str, parent_id: str) -> None:
+        super().__init__(f"run {job_id} is part of run {parent_id}: stop that one")
+        self.job_id = job_id
+        self.parent_id = parent_id
+
+
+class IdempotencyKeyReusedError(DeskstreamError):
+    """The idempotency key stands for a request with other parameters."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("this Idempotency-Key was used with other parameters")
+        self.key = key
 
 
 class TicketNotFoundError(DeskstreamError):

@@ -28,6 +28,7 @@ CRAWL_OUTBOX: Final = "crawl_outbox"
 CRAWL_SIGHTINGS: Final = "crawl_sightings"
 ABSENCES: Final = "absences"
 RUN_OUTBOX: Final = "run_outbox"
+IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 LIMITERS: Final = "limiters"
 TOPIC_RECORDS: Final = "topic_records"
 
@@ -79,6 +80,19 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         _index(_TENANT, ("requested_at", DESCENDING), name="tenant"),
         _index(*_by("parent_id"), name="children"),
         _index(*_by("crawl_id"), name="crawl"),
+        # What the lease says already: at most one run of a tenant fetches or is going to.
+        _index(
+            *_by("tenant_id"),
+            name="one_open",
+            unique=True,
+            partialFilterExpression={"phase": {"$in": ["queued", "fetching"]}},
+        ),
+        _index(
+            _TENANT,
+            ("requested_at", DESCENDING),
+            name="complete",
+            partialFilterExpression={"complete": True},
+        ),
     ],
     LEASES: [_index(*_by("crawl_id"), name="crawl")],
     CRAWL_OUTBOX: [_index(*_by("crawl_id", "sequence"), name="order")],
@@ -91,6 +105,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     CHECKPOINTS: [],
     CHECKPOINT_OWNERS: [],
     RUN_OUTBOX: [],
+    IDEMPOTENCY_KEYS: [_index(*_by("purge_after"), name="purge", expireAfterSeconds=0)],
     LIMITERS: [],
     TOPIC_RECORDS: [],
     READ_MODELS: [],

@@ -1,46 +1,21 @@
 """Jobs: the durable document of every run, and its changes of phase, each a compare-and-set."""
 
-import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from pymongo import DESCENDING
+from pymongo.errors import DuplicateKeyError
 
-from domain.errors import JobNotFoundError, TenantBusyError
+from domain.errors import JobNotFoundError, LeaseLostError, TenantBusyError
 from domain.records import RunOutcome
 from domain.runs import ACTIVE, ALL_TENANTS, ENDED
 from infra import collections
+from infra.job_documents import OPEN, new_job, open_job_of, settled_fields
 from infra.leases import Leases
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
 from infra.run_outbox import markers
-
-_UNSTARTED: Final[Document] = {
-    "phase": "queued",
-    "outcome": None,
-    "started_at": None,
-    "ended_at": None,
-    "worker": None,
-    "token": 0,
-    "resumes": 0,
-    "next_page": 1,
-    "sequence": 0,
-    "pages_done": 0,
-    "pages_total": None,
-    "total_count": None,
-    "sweep": 1,
-    "reconciled": False,
-    "confirm_deletions": False,
-    "complete": False,
-    "previous_complete": None,
-    "fetch_percent": 0,
-    "fetched": 0,
-    "foreign": 0,
-    "rejected": 0,
-    "warnings": [],
-    "tally": None,
-}
 
 
 class Jobs:
@@ -57,42 +32,67 @@ class Jobs:
         self.leases = Leases(mongo, lease_seconds)
         self.partitions = partitions
 
-    async def request(self, tenant_id: str, known_tenants: Iterable[str] = ()) -> Document:
+    async def request(
+        self, tenant_id: str, known_tenants: Iterable[str] = (), *, confirm_deletions: bool = False
+    ) -> Document:
         """Queue a run of one tenant, or of `*`: all known tenants that are free.
 
         Raises:
             TenantBusyError: a run is on; for `*` another `*`, or every tenant is taken.
         """
+        tenants = await self.prepare(tenant_id, known_tenants)
+        wanted = {"confirm_deletions": confirm_deletions}
+        return await in_transaction(
+            self._mongo, lambda session: self.enqueue(tenants, wanted, session)
+        )
+
+    async def prepare(self, tenant_id: str, known_tenants: Iterable[str] = ()) -> list[str]:
+        """Whose leases a run takes, `*` first; each has its document from here on."""
         children = sorted(known_tenants) if tenant_id == ALL_TENANTS else []
         for name in (tenant_id, *children):
             await self.leases.prepare(name)
+        return [tenant_id, *children]
 
-        async def queue(session: Session) -> Document:
-            job = self._new(tenant_id, parent_id=None)
-            if not await self._join(job, job["_id"], session):
-                raise await self._busy(tenant_id, session)
-            job["jobs"] = {}
-            for name in children:
-                child = self._new(name, parent_id=job["_id"])
-                if await self._join(child, job["_id"], session):
-                    job["jobs"][name] = child["_id"]
-            if children and not job["jobs"]:
-                raise await self._busy(children[0], session)
-            await self._jobs.update_one(
-                {"_id": job["_id"]}, {"$set": {"jobs": job["jobs"]}}, session=session
-            )
-            return job
+    async def enqueue(
+        self, tenants: Sequence[str], wanted: Mapping[str, Any], session: Session
+    ) -> Document:
+        """Queue a run of the first of `tenants`, with a child for each other that is free.
 
-        return await in_transaction(self._mongo, queue)
+        Raises:
+            TenantBusyError: the first is taken, or all of the others.
+        """
+        job = new_job(tenants[0], None, wanted, self.partitions)
+        jobs = [job, *(new_job(name, job["_id"], wanted, self.partitions) for name in tenants[1:])]
+        before = [await self._take(each, session) for each in jobs]
+        taken = [each for each, lease in zip(jobs, before, strict=True) if lease is not None]
+        if before[0] is None or len(taken) < min(len(jobs), 2):
+            raise await self._busy(tenants[0] if before[0] is None else tenants[1], session)
+        job["jobs"] = {child["tenant_id"]: child["_id"] for child in taken[1:]}
+        await self._succeed(before, job, session)
+        for each in taken:
+            await self._insert(each, session)
+        return job
 
     async def join(self, crawl_id: str, tenant_id: str, session: Session) -> str | None:
-        """Add a tenant that a `*` crawl met on its way; None if another run holds it."""
-        child = self._new(tenant_id, parent_id=crawl_id) | {
-            "phase": "fetching",
-            "started_at": datetime.now(UTC),
-        }
-        if not await self._join(child, crawl_id, session):
+        """Add a tenant that a `*` crawl met on its way; None if another run holds it.
+
+        Raises:
+            LeaseLostError: the crawl was settled.
+            TenantBusyError: only the index knew of a run; the transaction is void.
+        """
+        parent = await self.find(crawl_id, session)
+        if parent["phase"] != "fetching":
+            raise LeaseLostError(crawl_id)
+        if tenant_id in parent["jobs"]:
+            return str(parent["jobs"][tenant_id])
+        wanted = {"confirm_deletions": parent["confirm_deletions"]}
+        begun = {"phase": "fetching", "started_at": datetime.now(UTC)}
+        child = new_job(tenant_id, crawl_id, wanted | begun, self.partitions)
+        before = await self._take(child, session)
+        if before is None:
             return None
+        await self._succeed([before], child, session)
+        await self._insert(child, session)
         await self._jobs.update_one(
             {"_id": crawl_id}, {"$set": {f"jobs.{tenant_id}": child["_id"]}}, session=session
         )
@@ -105,14 +105,9 @@ class Jobs:
 
         From here the tenants stay taken without a heartbeat, until all is applied.
         """
-        await self._jobs.update_many(
-            {"_id": crawl_id, "phase": {"$in": ["queued", "fetching"]}},
-            {"$push": {"errors": {"$each": list(errors)}}},
-            session=session,
-        )
         settled = await self._jobs.update_many(
-            {"crawl_id": crawl_id, "phase": {"$in": ["queued", "fetching"]}},
-            [{"$set": {"phase": "applying", "outcome": _with_reservations(outcome)}}],
+            {"crawl_id": crawl_id, "phase": {"$in": list(OPEN)}},
+            [{"$set": settled_fields(outcome, errors)}],
             session=session,
         )
         if not settled.modified_count:
@@ -125,13 +120,13 @@ class Jobs:
                 )
         return True
 
-    async def find(self, job_id: str) -> Document:
+    async def find(self, job_id: str, session: Session | None = None) -> Document:
         """The job's document.
 
         Raises:
             JobNotFoundError: there is none.
         """
-        job = await self._jobs.find_one({"_id": job_id})
+        job = await self._jobs.find_one({"_id": job_id}, session=session)
         if job is None:
             raise JobNotFoundError(job_id)
         return job
@@ -146,37 +141,42 @@ class Jobs:
         wanted = {"tenant_id": tenant_id, "phase": {"$in": list(ENDED)}}
         return await self._jobs.find_one(wanted, sort=[("requested_at", DESCENDING)])
 
-    async def _join(self, job: dict[str, Any], crawl_id: str, session: Session) -> bool:
-        """Take the tenant's lease for `job` and store it; an expired predecessor is interrupted."""
+    async def _take(self, job: Document, session: Session) -> Document | None:
+        """Take the tenant's lease for `job`; return it as it was, or None if a run holds it.
+
+        A job that is on holds the tenant also where the lease does not know of it.
+        """
         tenant_id = job["tenant_id"]
-        before = await self.leases.take(tenant_id, job["_id"], crawl_id, session)
-        if before is None:
-            return False
-        if before["crawl_id"] is not None:
-            reason = f"taken over by run {job['_id']} after its lease expired"
-            await self.settle(before["crawl_id"], "INTERRUPTED", [reason], session)
-        await self._jobs.insert_one({**job, "crawl_id": crawl_id}, session=session)
-        return True
+        on = await self._jobs.find_one(open_job_of(tenant_id), {"crawl_id": 1}, session=session)
+        return await self.leases.take(job, on["crawl_id"] if on else None, session)
 
-    async def _busy(self, tenant_id: str, session: Session) -> TenantBusyError:
+    async def _succeed(
+        self, before: Iterable[Document | None], job: Document, session: Session
+    ) -> None:
+        """Interrupt the crawls whose expired leases were taken: all leases before any crawl."""
+        reason = f"taken over by run {job['_id']} after its lease expired"
+        for crawl_id in dict.fromkeys(lease.get("crawl_id") for lease in before if lease):
+            if crawl_id is not None:
+                await self.settle(crawl_id, "INTERRUPTED", [reason], session)
+
+    async def _insert(self, job: Document, session: Session) -> None:
+        tenant_id = job["tenant_id"]
+        complete = {"tenant_id": tenant_id, "complete": True}
+        previous = await self._jobs.find_one(
+            complete, {"_id": 1}, sort=[("requested_at", DESCENDING)], session=session
+        )
+        job["previous_complete"] = previous["_id"] if previous else None
+        try:
+            await self._jobs.insert_one(job, session=session)
+        except DuplicateKeyError:
+            # The server has ended the transaction: who is on must be asked outside of it.
+            raise await self._busy(tenant_id, None) from None
+
+    async def _busy(self, tenant_id: str, session: Session | None) -> TenantBusyError:
         lease = await self.leases.find(tenant_id, session)
-        return TenantBusyError(tenant_id, lease["job_id"] if lease else None)
-
-    def _new(self, tenant_id: str, parent_id: str | None) -> dict[str, Any]:
-        return {
-            **_UNSTARTED,
-            "_id": str(uuid.uuid4()),
-            "tenant_id": tenant_id,
-            "parent_id": parent_id,
-            "requested_at": datetime.now(UTC),
-            "errors": [],
-            "jobs": {},
-            "sent": [0] * self.partitions,
-        }
-
-
-def _with_reservations(outcome: RunOutcome) -> Any:  # noqa: ANN401 (an expression of MongoDB)
-    """A success is a partial one where the crawl noted a reservation on the job."""
-    if outcome != "SUCCESS":
-        return outcome
-    return {"$cond": [{"$eq": ["$partial", True]}, "PARTIAL_SUCCESS", "SUCCESS"]}
+        if lease is None:
+            lease = {"job_id": None}
+        if lease["job_id"] is None:
+            on = await self._jobs.find_one(open_job_of(tenant_id), {"_id": 1}, session=session)
+            lease["job_id"] = on["_id"] if on else None
+        return TenantBusyError(tenant_id, lease["job_id"])

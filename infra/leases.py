@@ -1,9 +1,11 @@
 """Leases: one run per tenant, by the server's clock, with a fencing token."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from infra import collections
 from infra.mongo import Document, Mongo, Session
@@ -11,30 +13,43 @@ from infra.mongo import Document, Mongo, Session
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNTIL_THE_RUN_ENDS: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
+# A lease that another program left without a date is held by nobody.
+_HELD: Final[Document] = {
+    "$and": [{"$eq": [{"$type": "$expires_at"}, "date"]}, {"$gt": ["$expires_at", "$$NOW"]}]
+}
+
 
 class Leases:
     """One document per tenant: `job_id, crawl_id, token, acquired_at, expires_at`."""
 
     def __init__(self, mongo: Mongo, seconds: float) -> None:
         self._leases = mongo[collections.LEASES]
+        self.seconds = seconds
         self._milliseconds = round(seconds * 1000)
 
     async def prepare(self, tenant_id: str) -> None:
         """Make the tenant's document, free; in a transaction an upsert could fail for ever."""
         free = {"job_id": None, "crawl_id": None, "token": 0, "acquired_at": NEVER}
-        await self._leases.update_one(
-            {"_id": tenant_id},
-            {"$setOnInsert": {**free, "expires_at": NEVER}},
-            upsert=True,
-        )
+        try:
+            await self._leases.update_one(
+                {"_id": tenant_id},
+                {"$setOnInsert": {**free, "expires_at": NEVER}},
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            return  # another process was quicker
 
     async def take(
-        self, tenant_id: str, job_id: str, crawl_id: str, session: Session
+        self, job: Document, predecessor: str | None, session: Session
     ) -> Document | None:
-        """Take the tenant's lease if it is free or expired; return it as it was, or None."""
+        """Take the lease of the job's tenant if it is free or expired.
+
+        Return it as it was, or None.  Where a crawl is on, the `predecessor`, it must be its lease.
+        """
+        free: Document = {"_id": job["tenant_id"], "$expr": {"$not": [_HELD]}}
         return await self._leases.find_one_and_update(
-            {"_id": tenant_id, "$expr": {"$lte": ["$expires_at", "$$NOW"]}},
-            self._taken({"job_id": job_id, "crawl_id": crawl_id}),
+            free if predecessor is None else free | {"crawl_id": predecessor},
+            self._taken({"job_id": job["_id"], "crawl_id": job["crawl_id"]}),
             return_document=ReturnDocument.BEFORE,
             session=session,
         )
@@ -56,6 +71,13 @@ class Leases:
             [{"$set": {"worker": worker, "expires_at": self._end()}}],
         )
         return result.matched_count
+
+    async def renew_all(self, crawl_ids: Sequence[str]) -> None:
+        """Move the end of the leases of crawls that no worker has taken yet."""
+        await self._leases.update_many(
+            {"crawl_id": {"$in": crawl_ids}, "expires_at": {"$lt": _UNTIL_THE_RUN_ENDS}},
+            [{"$set": {"expires_at": self._end()}}],
+        )
 
     async def give_back(self, crawl_id: str) -> None:
         """Let the crawl's leases expire now, so that another worker resumes it at once."""
@@ -81,10 +103,17 @@ class Leases:
         )
 
     async def find(self, tenant_id: str, session: Session | None = None) -> Document | None:
-        """The tenant's lease if it is held now, by the server's clock."""
-        return await self._leases.find_one(
-            {"_id": tenant_id, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}, session=session
-        )
+        """The tenant's lease if it is held now, by the server's clock.
+
+        What another program wrote there may name no job: then `job_id` is None.
+        """
+        lease = await self._leases.find_one({"_id": tenant_id, "$expr": _HELD}, session=session)
+        if lease is None:
+            return None
+        job_id, acquired_at = lease.get("job_id"), lease.get("acquired_at")
+        lease["job_id"] = job_id if isinstance(job_id, str) else None
+        lease["acquired_at"] = acquired_at if isinstance(acquired_at, datetime) else None
+        return lease
 
     async def is_expired(self, tenant_id: str, session: Session) -> bool:
         """True if nobody holds the tenant, by the server's clock."""
@@ -93,7 +122,7 @@ class Leases:
     def _taken(self, fields: dict[str, Any]) -> list[dict[str, Any]]:
         taken = {
             **fields,
-            "token": {"$add": [{"$ifNull": ["$token", 0]}, 1]},
+            "token": {"$add": [{"$cond": [{"$isNumber": "$token"}, "$token", 0]}, 1]},
             "acquired_at": "$$NOW",
             "expires_at": self._end(),
         }

@@ -1,7 +1,7 @@
 """`/ingest`: runs, started, watched and remembered."""
 
 from datetime import MAXYEAR, UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
@@ -9,12 +9,19 @@ from api.answers import JsonResponse
 from api.audit_queries import newest_audits
 from api.dependencies import Connections, TargetPath
 from api.documents import shown_audit, shown_instant
+from api.idempotency import REPLAYED, REPLAYED_DOCUMENT, RequestKey
 from api.links import next_link
 from api.openapi import problems
-from api.parameters import LogsQuery, NoParameters, RunQuery, TargetQuery
+from api.parameters import CancelQuery, LogsQuery, NoParameters, RunQuery, TargetQuery
 from api.run_models import AuditPage, LockView, Progress, RunAccepted, RunResult, RunStatus
 from api.runs import accepted, last_run, progress
 from domain.runs import ALL_TENANTS, ENDED
+from infra.run_requests import RunRequest
+
+_CANNOT_STOP: Final = (
+    "It has ended or is about to (`run-ended`), or a run of all tenants fetches for it"
+    " (`part-of-run`; `parent_id` names the one to stop)."
+)
 
 router = APIRouter(prefix="/ingest", tags=["ingest"])
 
@@ -25,25 +32,58 @@ router = APIRouter(prefix="/ingest", tags=["ingest"])
     response_description="The run ended within `wait`.",
     responses={
         **problems(409),
-        202: {"model": RunAccepted, "description": "The run is queued, or `wait` ran out."},
+        200: {"headers": REPLAYED_DOCUMENT},
+        202: {
+            "model": RunAccepted,
+            "description": "The run is queued, or `wait` ran out.",
+            "headers": REPLAYED_DOCUMENT,
+        },
     },
 )
 async def start_run(
-    request: Request, services: Connections, query: Annotated[RunQuery, Query()]
+    request: Request,
+    services: Connections,
+    query: Annotated[RunQuery, Query()],
+    key: RequestKey,
 ) -> JsonResponse:
     """Start a run; with `wait`, stay for its end."""
     of_all = query.tenant_id == ALL_TENANTS
     known = await services.deployment.known_tenants() if of_all else []
-    job = await services.jobs.request(query.tenant_id, known)
+    wanted = RunRequest(query.tenant_id, query.confirm_deletions)
+    job, is_replayed = await services.requests.start(wanted, known, key)
     services.wake_ups.send(job)
     location = request.url.path.removesuffix("/run") + f"/progress/{job['_id']}"
-    headers = {"Location": location}
+    headers = {"Location": location, **(REPLAYED if is_replayed else {})}
     if query.wait:
         job = await services.runs.wait_for_end(job, query.wait, request.is_disconnected)
     if job["phase"] in ENDED:
         shown = progress(await services.runs.state(job["_id"]), datetime.now(UTC))
         return JsonResponse({**shown, **shown["counters"]}, headers=headers)
     return JsonResponse(accepted(job, location), status_code=202, headers=headers)
+
+
+@router.delete(
+    "/{job_id}",
+    response_model=Progress,
+    response_description="The run has ended.",
+    responses={
+        **problems(404),
+        409: {**problems(409)[409], "description": _CANNOT_STOP},
+        202: {"model": Progress, "description": "It fetches nothing more, but has not ended yet."},
+    },
+)
+async def stop_run(
+    request: Request, job_id: str, services: Connections, query: Annotated[CancelQuery, Query()]
+) -> JsonResponse:
+    """Stop a run, whichever worker has it; what it ingested stays, nothing is deleted.
+
+    A run of all tenants ends with the runs that it consists of.
+    """
+    job = await services.requests.cancel(job_id)
+    services.wake_ups.send(job)
+    job = await services.runs.wait_for_end(job, query.wait, request.is_disconnected)
+    shown = progress(await services.runs.state(job_id), datetime.now(UTC))
+    return JsonResponse(shown, status_code=200 if job["phase"] in ENDED else 202)
 
 
 @router.get("/status", response_model=RunStatus, responses=problems())

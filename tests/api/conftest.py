@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from infra.mongo import Mongo
 from infra.settings import Settings
+from tests.api.crawls import Crawl
 
 
 @asynccontextmanager
@@ -74,3 +75,9 @@ async def helpdesk(settings: Settings) -> AsyncIterator[tuple[Helpdesk, Settings
     url = await desk.start()
     yield desk, settings.model_copy(update={"helpdesk_url": url})
     await desk.stop()
+
+
+@pytest.fixture
+def crawl(mongo: Mongo, settings: Settings) -> Crawl:
+    """A crawl to be driven by hand."""
+    return Crawl(mongo, settings)
