@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import httpx
@@ -11,11 +12,13 @@ import structlog
 from domain.topics import CLASSIFIED, RAW
 from infra.checkpoints import Checkpoints
 from infra.claims import Claims
+from infra.crawl_watch import CrawlWatch
 from infra.jobs import Jobs
 from infra.limiter import Limiter
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
 from infra.publisher import Publisher
+from infra.reaper import Reaper
 from infra.rules import RememberingClassifier, default_classifier
 from infra.run_outbox import RunOutbox
 from infra.settings import Settings
@@ -49,25 +52,26 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         }
         http = httpx.AsyncClient(base_url=settings.helpdesk_url, timeout=settings.helpdesk_timeout)
         await stack.enter_async_context(http)
-        ingestion = await _ingestion(settings, mongo, publisher, http)
+        ingestion = await create_ingestion(settings, mongo, publisher, http)
         app = create_faust_app(
             settings,
             classify=stages[RAW].absorb,
             sync=stages[CLASSIFIED].absorb,
             wake=ingestion.wake,
         )
-        await _serve(settings, app, stages, ingestion, stop)
+        reaper = Reaper(mongo, _jobs(settings, mongo))
+        await _serve(settings, app, stages, {"ingestion": ingestion, "reaping": reaper}, stop)
 
 
 async def _serve(
     settings: Settings,
     app: FaustApp,
     stages: dict[str, Stage],
-    ingestion: Ingestion,
+    agents: Mapping[str, Ingestion | Reaper],
     stop: asyncio.Event,
 ) -> None:
     tasks = [
-        asyncio.create_task(ingestion.run(), name="ingestion"),
+        *(asyncio.create_task(agent.run(), name=name) for name, agent in agents.items()),
         asyncio.create_task(_tend(settings, app, stages), name="tending"),
         asyncio.create_task(stop.wait(), name="stop"),
     ]
@@ -128,10 +132,11 @@ def _sync_stage(
     return Stage(CLASSIFIED, step, checkpoints, reader)
 
 
-async def _ingestion(
+async def create_ingestion(
     settings: Settings, mongo: Mongo, publisher: Publisher, http: httpx.AsyncClient
 ) -> Ingestion:
-    jobs = Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions)
+    """The ingestion agent of one worker; it shares nothing with others but the engines."""
+    jobs = _jobs(settings, mongo)
     claims = Claims(mongo, jobs, _name())
     limiter = Limiter(
         mongo,
@@ -143,13 +148,17 @@ async def _ingestion(
     await limiter.prepare()
     crawler = Crawler(mongo, jobs, claims, publisher, HelpdeskClient(http, limiter))
     return Ingestion(
+        CrawlWatch(mongo, jobs),
         claims,
         crawler,
         RunOutbox(mongo, publisher),
         Settlement(mongo, jobs),
         publisher,
-        lease_seconds=settings.lease_seconds,
     )
+
+
+def _jobs(settings: Settings, mongo: Mongo) -> Jobs:
+    return Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions)
 
 
 def _name() -> str:
