@@ -1,30 +1,30 @@
 """One crawl: pages in, records out, each page stored before it is published."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from pymongo.errors import PyMongoError
 
 from domain.errors import HelpdeskError, LeaseLostError
+from domain.pages import Page
 from domain.records import RunOutcome
 from domain.sightings import Sightings, row_mark
 from domain.sweeps import PAGE_SIZE, Position, onward
 from infra import crash_points, dead_letters
-from infra.backoff import Backoff
 from infra.claims import Claims
 from infra.conclusions import Conclusions
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners
+from infra.page_store import store_patiently
 from infra.publisher import Publisher
-from infra.retrying import in_transaction, retried
+from infra.retrying import in_transaction
 from infra.run_outbox import RunOutbox, page
 from infra.sightings import CrawlSightings
 from infra.stored_pages import StoredPage, position_fields, position_of
-from streams.helpdesk import HelpdeskClient, Page
+from streams.helpdesk import HelpdeskCalls, HelpdeskClient
+from streams.reconciliation import Reconciliation
 from streams.routing import CrawlPlace, route
 from streams.tenants import TenantRuns
 
@@ -42,7 +42,7 @@ class Crawler:
         publisher: Publisher,
         helpdesk: HelpdeskClient,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        most_deleted_percent: float,
     ) -> None:
         self._mongo = mongo
         self._jobs = jobs
@@ -53,7 +53,13 @@ class Crawler:
         self._sightings = CrawlSightings(mongo)
         self._tenants = TenantRuns(mongo, jobs)
         self._conclusions = Conclusions(mongo, claims)
-        self._now = now
+        self._reconciliation = Reconciliation(
+            mongo,
+            self._conclusions,
+            self._outbox,
+            source=helpdesk.source,
+            most_percent=most_deleted_percent,
+        )
 
     async def run(self, job: Document) -> None:
         """Crawl from where the job stands to its end; publish what is left of it first.
@@ -78,7 +84,7 @@ class Crawler:
         log.info("crawl_ended", job_id=job["_id"], outcome=outcome, errors=errors)
 
     async def _crawl(self, job: Document, session: Session) -> None:
-        calls = self._helpdesk
+        calls = self._helpdesk.calls(job["_id"], partial(self._claims.check, job))
         seen = await self._sightings.load(job["_id"])
         position = await self._fetch_all(job, calls, seen, session)
         if missing := position.missing(len(seen)):
@@ -88,9 +94,11 @@ class Crawler:
             )
             fall_short = partial(self._conclusions.fall_short, job, warning)
             await in_transaction(self._mongo, fall_short)
+        else:
+            await self._reconciliation.run(job, seen, calls)
 
     async def _fetch_all(
-        self, job: Document, calls: HelpdeskClient, seen: Sightings, session: Session
+        self, job: Document, calls: HelpdeskCalls, seen: Sightings, session: Session
     ) -> Position:
         """Read and keep every page; the next one is on its way while one is kept."""
         position = position_of(job)
@@ -123,7 +131,7 @@ class Crawler:
             job["_id"], job["sequence"], self._helpdesk.source, self._jobs.partitions
         )
         targets = await self._tenants.of(job, fetched.rows)
-        routed = route(fetched.rows, place, targets, self._now())
+        routed = route(fetched.rows, place, targets, datetime.now(UTC))
         await dead_letters.send(self._publisher, routed.refused, self._jobs.partitions)
         return StoredPage(
             sequence=job["sequence"] + len(fetched.rows),
@@ -139,7 +147,7 @@ class Crawler:
         self, job: Document, stored: StoredPage, published: list[str], session: Session
     ) -> list[str]:
         """Store one page, then publish it; return the outbox documents that are acknowledged."""
-        await self._store(job, stored, published, session)
+        await store_patiently(self._claims, job, stored, published, session)
         crash_points.reached("page_stored")
         job |= {**position_fields(stored.position), "sequence": stored.sequence}
         job["pages_done"] += 1
@@ -150,29 +158,6 @@ class Crawler:
             await self._outbox.publish(document)
         crash_points.reached("page_published")
         return [str(document["_id"]) for document in documents]
-
-    async def _store(
-        self, job: Document, stored: StoredPage, published: list[str], session: Session
-    ) -> None:
-        backoff = Backoff()
-        while True:
-            try:
-                await retried(session, partial(self._claims.save_page, job, stored, published))
-            except PyMongoError as error:
-                log.warning("page_delayed", job_id=job["_id"], reason=repr(error))
-                await backoff.sleep()
-                if await self._is_stored(job, stored, backoff):
-                    return
-            else:
-                return
-
-    async def _is_stored(self, job: Document, stored: StoredPage, backoff: Backoff) -> bool:
-        """Whether a commit that nobody answered took place after all."""
-        while True:
-            try:
-                return await self._claims.has_page(job, stored)
-            except PyMongoError:
-                await backoff.sleep()
 
 
 def _onward(position: Position, fetched: Page, distinct: int) -> Position:

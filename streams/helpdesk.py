@@ -1,38 +1,46 @@
-"""The helpdesk's client: one page at a time, never faster than allowed, patient with faults."""
+"""The helpdesk's client: never faster than allowed, patient with faults, silent once it is lost."""
 
 import asyncio
-import json
-import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import quote
 
 import httpx
-import msgspec
 import structlog
 
 from domain.errors import HelpdeskError
+from domain.pages import Page, read_deleted_ids, read_detail, read_page
 from domain.retry import RetryPolicy
+from domain.retry_after import hold_seconds
+from domain.sweeps import PAGE_SIZE
 from infra.limiter import Limiter
 
 log = structlog.get_logger()
 
-PAGE_SIZE = 100
-RETRIES = RetryPolicy(first=0.5, longest=20.0, attempts=6)
-_HOLD_WITHOUT_ADVICE = 5.0
-_LONGEST_HOLD = 3600.0
+T = TypeVar("T")
+Permit = Callable[[], Awaitable[None]]
+
+RETRIES: Final = RetryPolicy(first=0.5, longest=20.0, attempts=6)
+_MOST_REFUSALS: Final = 10
+_LARGEST_BODY: Final = 64 * 1024 * 1024
+_SERVER_ERRORS: Final = 500
+_TICKETS: Final = "/external/support-tickets"
+_DELETED: Final = "/external/deleted-tickets"
 
 
-class Page(NamedTuple):
-    """One page of tickets: rows as they came, and where to go on (None at the end)."""
+class _Request(NamedTuple):
+    """What is asked, for the log and for reasons; and whether 404 is an answer."""
 
-    rows: list[Any]
-    next_page: int | None
-    total_count: int
+    name: str
+    path: str
+    parameters: Mapping[str, int] = {}
+    may_be_missing: bool = False
 
 
 class HelpdeskClient:
-    """Reads the helpdesk.  Each call takes a slot of the shared limiter; waiting is no attempt."""
+    """The helpdesk, for all crawls of this process."""
 
     def __init__(
         self,
@@ -42,93 +50,133 @@ class HelpdeskClient:
         retries: RetryPolicy = RETRIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._http = http
-        self._limiter = limiter
-        self._retries = retries
-        self._sleep = sleep
+        self.http = http
+        self.limiter = limiter
+        self.retries = retries
+        self.sleep = sleep
 
     @property
     def source(self) -> str:
         """What the CloudEvents of this helpdesk carry as their `source`."""
-        return str(self._http.base_url).rstrip("/")
+        return str(self.http.base_url).rstrip("/")
+
+    def calls(self, run: str, permit: Permit) -> "HelpdeskCalls":
+        """The helpdesk, as one run calls it; `permit` raises if it may not any more."""
+        return HelpdeskCalls(self, run, permit)
+
+
+class HelpdeskCalls:
+    """The calls of one run.
+
+    Each takes a slot of the shared limiter; waiting for one is no attempt.  A helpdesk that refuses
+    a request with 429 holds everybody for as long as it says, and ends the run the tenth time.
+    """
+
+    def __init__(self, client: HelpdeskClient, run: str, permit: Permit) -> None:
+        self._client = client
+        self._run = run
+        self._permit = permit
 
     async def page(self, number: int) -> Page:
         """Page `number` (1, 2...).
 
         Raises:
             HelpdeskError: the helpdesk refused, or every attempt failed.
+            LeaseLostError: the run is no longer ours; nobody was called.
         """
+        parameters = {"page": number, "page_size": PAGE_SIZE}
+        request = _Request(f"page {number}", _TICKETS, parameters)
+        return await self._patiently(request, lambda body: read_page(body or b"", number))
+
+    async def deleted_ids(self) -> frozenset[str] | None:
+        """The ids of deleted tickets, of all tenants; None where there is no such list.
+
+        Raises:
+            HelpdeskError: the helpdesk refused, or every attempt failed.
+            LeaseLostError: the run is no longer ours; nobody was called.
+        """
+        request = _Request("deleted tickets", _DELETED, may_be_missing=True)
+        return await self._patiently(request, lambda b: None if b is None else read_deleted_ids(b))
+
+    async def ticket(self, external_id: str) -> Mapping[str, Any] | None:
+        """One ticket's row, not validated; None if the helpdesk knows none of this id.
+
+        Raises:
+            HelpdeskError: the helpdesk refused, or every attempt failed.
+            LeaseLostError: the run is no longer ours; nobody was called.
+        """
+        path = f"{_TICKETS}/{quote(external_id, safe='')}"
+        request = _Request(f"ticket {external_id}", path, may_be_missing=True)
+        return await self._patiently(request, lambda b: None if b is None else read_detail(b))
+
+    async def _patiently(self, request: _Request, read: Callable[[bytes | None], T]) -> T:
+        """What `read` makes of the answer; of 404 it gets None, if that is an answer."""
         failures = 0
+        retries = self._client.retries
         while True:
             try:
-                return await self._try_page(number)
+                return read(await self._answer(request))
             except HelpdeskError as error:
                 if not error.retryable:
-                    raise
+                    raise HelpdeskError(
+                        f"{request.name}: {error.reason}", retryable=False
+                    ) from error
                 failures += 1
-                log.warning("page_failed", page=number, attempt=failures, reason=error.reason)
-                if self._retries.gives_up_after(failures):
-                    reason = f"page {number}: {error.reason}, after {failures} attempts"
+                log.warning(
+                    "call_failed", request=request.name, run=self._run, attempt=failures,
+                    reason=error.reason,
+                )  # fmt: skip
+                if retries.gives_up_after(failures):
+                    reason = f"{request.name}: {error.reason}, after {failures} attempts"
                     raise HelpdeskError(reason, retryable=False) from error
-                await self._sleep(self._retries.delay(failures, random.random()))  # noqa: S311
+                await self._client.sleep(retries.delay(failures, random.random()))  # noqa: S311
 
-    async def _try_page(self, number: int) -> Page:
-        """One attempt; a 429 holds everybody and is no attempt."""
-        while True:
-            async with self._limiter.slot():
-                response = await self._get(
-                    "/external/support-tickets", {"page": number, "page_size": PAGE_SIZE}
-                )
-            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+    async def _answer(self, request: _Request) -> bytes | None:
+        """The body of one attempt's answer; a 429 is no attempt."""
+        for refusals in range(1, _MOST_REFUSALS + 1):
+            status, headers, body = await self._call(request)
+            if status != httpx.codes.TOO_MANY_REQUESTS:
                 break
-            seconds = _retry_after(response.headers)
-            log.warning("rate_limited", page=number, seconds=seconds)
-            await self._limiter.hold(seconds)
-            await self._sleep(seconds)
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise HelpdeskError(f"answered {response.status_code}", retryable=True)
-        if response.status_code != httpx.codes.OK:
-            raise HelpdeskError(f"answered {response.status_code}", retryable=False)
-        return _read_page(response.content)
+            await self._hold(request, headers.get("retry-after"), refusals)
+        if status == httpx.codes.OK:
+            return body
+        if status == httpx.codes.NOT_FOUND and request.may_be_missing:
+            return None
+        where = f" to {headers['location']}" if "location" in headers else ""
+        raise HelpdeskError(f"answered {status}{where}", retryable=status >= _SERVER_ERRORS)
 
-    async def _get(self, path: str, parameters: Mapping[str, int]) -> httpx.Response:
-        try:
-            return await self._http.get(path, params=dict(parameters))
-        except httpx.TimeoutException as error:
-            raise HelpdeskError(f"timed out ({type(error).__name__})", retryable=True) from error
-        except httpx.HTTPError as error:
-            raise HelpdeskError(f"{type(error).__name__}: {error}", retryable=True) from error
+    async def _hold(self, request: _Request, header: str | None, refusals: int) -> None:
+        """Hold everybody, unless this request was refused too often to go on."""
+        shown = None if header is None else header[:60]
+        if refusals == _MOST_REFUSALS:
+            reason = f"answered 429 {refusals} times in a row, last with Retry-After {shown!r}"
+            raise HelpdeskError(reason, retryable=False)
+        seconds = hold_seconds(header, datetime.now(UTC), refusals)
+        log.warning(
+            "rate_limited", request=request.name, run=self._run, seconds=seconds, retry_after=shown
+        )
+        await self._client.limiter.hold(seconds)
+        await self._client.sleep(seconds)
 
+    async def _call(self, request: _Request) -> tuple[int, httpx.Headers, bytes]:
+        async with self._client.limiter.slot(self._run):
+            await self._permit()
+            try:
+                return await self._get(request)
+            except httpx.TimeoutException as error:
+                kind = type(error).__name__
+                raise HelpdeskError(f"timed out ({kind})", retryable=True) from error
+            except httpx.HTTPError as error:
+                kind = type(error).__name__
+                raise HelpdeskError(f"{kind}: {error}", retryable=True) from error
 
-def _read_page(content: bytes) -> Page:
-    try:
-        body = _decode(content)
-        rows, next_page = body["tickets"], body["next_page"]
-        total = body.get("total_count")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise HelpdeskError(f"garbage: {type(error).__name__}: {error}", retryable=True) from error
-    if not isinstance(rows, list):
-        raise HelpdeskError("garbage: tickets is no list", retryable=True)
-    if next_page is not None and (isinstance(next_page, bool) or not isinstance(next_page, int)):
-        raise HelpdeskError("garbage: next_page is no number", retryable=True)
-    return Page(rows, next_page, total if isinstance(total, int) else 0)
-
-
-def _decode(content: bytes) -> Any:  # noqa: ANN401 (any JSON)
-    try:
-        return msgspec.json.decode(content)
-    except msgspec.DecodeError:
-        # One row with a lone surrogate must not cost the others: this decoder lets it through,
-        # and the row's own validation refuses it.
-        return json.loads(content)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds to hold; anything but a number of seconds counts as no advice."""
-    try:
-        seconds = float(headers.get("retry-after", ""))
-    except ValueError:
-        return _HOLD_WITHOUT_ADVICE
-    if math.isnan(seconds):
-        return _HOLD_WITHOUT_ADVICE
-    return min(max(seconds, 0.0), _LONGEST_HOLD)
+    async def _get(self, request: _Request) -> tuple[int, httpx.Headers, bytes]:
+        body = bytearray()
+        parameters = dict(request.parameters)
+        async with self._client.http.stream("GET", request.path, params=parameters) as response:
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > _LARGEST_BODY:
+                    reason = f"sent over {_LARGEST_BODY} bytes"
+                    raise HelpdeskError(reason, retryable=False)
+        return response.status_code, response.headers, bytes(body)

@@ -1,6 +1,6 @@
 """The end of a complete crawl: what it did not show is deleted, where evidence says so."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -46,7 +46,6 @@ class Reconciliation:
         *,
         source: str,
         most_percent: float,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._mongo = mongo
         self._jobs = mongo[collections.JOBS]
@@ -55,7 +54,6 @@ class Reconciliation:
         self._outbox = outbox
         self._source = source
         self._most_percent = most_percent
-        self._now = now
 
     async def run(self, job: Document, seen: Sightings, witness: Witness) -> None:
         """Publish the deletions of a complete crawl, once; a run that did so before is left alone.
@@ -131,7 +129,7 @@ class Reconciliation:
     def _rows(
         self, job: Document, part: Document, entries: Iterable[tuple[str, Evidence]]
     ) -> Iterable[RawRow]:
-        noticed_at = self._now()
+        noticed_at = datetime.now(UTC)
         for number, (external_id, evidence) in enumerate(entries, start=job["sequence"] + 1):
             key = ticket_key(part["tenant_id"], external_id).encode()
             value = deleted(

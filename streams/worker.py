@@ -146,7 +146,14 @@ async def create_ingestion(
         timeout=settings.helpdesk_timeout,
     )
     await limiter.prepare()
-    crawler = Crawler(mongo, jobs, claims, publisher, HelpdeskClient(http, limiter))
+    crawler = Crawler(
+        mongo,
+        jobs,
+        claims,
+        publisher,
+        HelpdeskClient(http, limiter),
+        most_deleted_percent=settings.ingest_max_delete_percent,
+    )
     return Ingestion(
         CrawlWatch(mongo, jobs),
         claims,
