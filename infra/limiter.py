@@ -63,11 +63,10 @@ class Limiter:
 
     async def hold(self, seconds: float) -> None:
         """Let no call of any process out for so long."""
+        await self.prepare()
         until = {"$add": ["$$NOW", round(seconds * 1000)]}
         await self._documents.update_one(
-            {"_id": self._name},
-            [{"$set": {"held_until": {"$max": ["$held_until", until]}}}],
-            upsert=True,
+            {"_id": self._name}, [{"$set": {"held_until": {"$max": ["$held_until", until]}}}]
         )
 
     async def _take(self, slot_id: str, run: str) -> None:

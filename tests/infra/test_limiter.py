@@ -1,0 +1,176 @@
+"""The sliding window, shared through a real MongoDB; periods are shrunk, counts are not."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from infra import collections
+from infra.limiter import Limiter, reserved_slots
+from infra.mongo import Mongo
+from tests.integration.pipeline import eventually
+
+pytestmark = pytest.mark.services
+
+PERIOD = 1.5
+LIMIT = 30
+
+
+@pytest.fixture
+async def process(mongo: Mongo) -> Callable[..., Limiter]:
+    """Makes limiters of one window, as so many processes would."""
+
+    def make(limit: int = LIMIT, period: float = PERIOD, timeout: float = 5.0) -> Limiter:
+        return Limiter(mongo, "helpdesk", limit=limit, period=period, timeout=timeout)
+
+    await make().prepare()
+    return make
+
+
+async def calls(limiter: Limiter, run: str, number: int, seconds: float = 0.0) -> list[float]:
+    """Make calls one after the other; return when each arrived, by the clock of the loop."""
+    arrived = []
+    durations = random.Random(run)
+    for _ in range(number):
+        async with limiter.slot(run):
+            arrived.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(durations.uniform(0, seconds))
+    return arrived
+
+
+def fullest_window(arrivals: list[float], period: float) -> int:
+    """The most calls that any window of a period holds."""
+    ordered = sorted(arrivals)
+    return max(sum(1 for a in ordered if start <= a < start + period) for start in ordered)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(60, 4), (120, 8), (30, 2), (14, 1), (5, 1), (4, 0)])
+def test_one_slot_in_fifteen_is_reserved(limit: int, kept: int) -> None:
+    assert reserved_slots(limit) == kept
+
+
+async def test_no_window_of_any_process_holds_more_than_the_limit(
+    process: Callable[..., Limiter],
+) -> None:
+    arrivals = await asyncio.gather(
+        *(calls(process(), f"run-{n}", 25, seconds=0.1) for n in range(5))
+    )
+
+    every = [moment for some in arrivals for moment in some]
+    assert len(every) == 125
+    assert fullest_window(every, PERIOD) <= LIMIT
+    assert max(every) - min(every) >= 4 * PERIOD
+
+
+async def test_a_lone_run_waits_no_longer_than_the_limit_makes_it(
+    process: Callable[..., Limiter],
+) -> None:
+    arrivals = await calls(process(60, 2.0), "run-1", 95)
+
+    first = arrivals[0]
+    windows = Counter(int((moment - first) // 2.0) for moment in arrivals)
+    assert windows == {0: 56, 1: 39}
+
+
+async def test_a_newcomer_does_not_wait_for_a_long_run(
+    mongo: Mongo, process: Callable[..., Limiter]
+) -> None:
+    loop = asyncio.get_running_loop()
+    long_run = asyncio.create_task(calls(process(60, 30.0), "long", 200))
+    await eventually(partial(_slots, mongo), lambda slots: len(slots) == 56)
+    began = loop.time()
+
+    served = await asyncio.wait_for(calls(process(60, 30.0), "short", 4), 5)
+
+    assert served[-1] - began < 5
+    assert not long_run.done()
+    await _cancelled(long_run)
+
+
+async def test_a_hold_stops_everybody_and_the_longest_wins(
+    process: Callable[..., Limiter],
+) -> None:
+    loop = asyncio.get_running_loop()
+    await process().hold(1.0)
+    await process().hold(0.1)
+    began = loop.time()
+
+    arrivals = await asyncio.gather(*(calls(process(), f"run-{n}", 1) for n in range(3)))
+
+    assert min(moment for some in arrivals for moment in some) - began >= 0.99
+
+
+async def test_a_hold_before_any_call_is_kept(mongo: Mongo) -> None:
+    fresh = Limiter(mongo, "another", limit=5, period=1, timeout=1)
+
+    await fresh.hold(60)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(calls(fresh, "run-1", 1), 0.5)
+
+
+async def test_the_window_survives_a_restart(process: Callable[..., Limiter]) -> None:
+    before = await calls(process(), "run-1", LIMIT - 2)
+    after = await calls(process(), "run-1", 4)
+
+    assert fullest_window(before + after, PERIOD) <= LIMIT
+
+
+async def test_the_slot_of_a_caller_that_died_runs_out(
+    mongo: Mongo, process: Callable[..., Limiter]
+) -> None:
+    limiter = process(1, 0.3, 0.3)
+    held = limiter.slot("dead")
+    await held.__aenter__()
+    began = asyncio.get_running_loop().time()
+
+    (arrived,) = await calls(process(1, 0.3, 0.3), "alive", 1)
+
+    assert arrived - began >= 0.55
+    await mongo[collections.LIMITERS].delete_many({})
+    await held.__aexit__(None, None, None)
+
+
+async def test_a_slow_call_holds_its_slot_until_a_period_after_its_answer(
+    process: Callable[..., Limiter],
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with process(1, 0.5).slot("slow"):
+        await asyncio.sleep(0.7)
+    answered = loop.time()
+
+    (arrived,) = await calls(process(1, 0.5), "next", 1)
+
+    assert arrived - answered >= 0.49
+
+
+async def test_who_is_cancelled_while_waiting_holds_nothing(
+    mongo: Mongo, process: Callable[..., Limiter]
+) -> None:
+    await calls(process(2, 60.0), "run-1", 2)
+    waiting = asyncio.create_task(calls(process(2, 60.0), "run-2", 1))
+    await asyncio.sleep(0)
+
+    await _cancelled(waiting)
+
+    assert [slot["run"] for slot in await _slots(mongo)] == ["run-1", "run-1"]
+
+
+async def test_a_limit_of_zero_is_none(mongo: Mongo) -> None:
+    assert (
+        len(await calls(Limiter(mongo, "none", limit=0, period=60, timeout=1), "run", 200)) == 200
+    )
+
+
+async def _slots(mongo: Mongo) -> list[dict[str, Any]]:
+    document = await mongo[collections.LIMITERS].find_one({"_id": "helpdesk"})
+    return list(document["slots"]) if document else []
+
+
+async def _cancelled(task: "asyncio.Task[list[float]]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
