@@ -86,9 +86,18 @@ class Claims:
         Raises:
             LeaseLostError: it was cancelled, interrupted, or taken over.
         """
-        mine = {"_id": job["_id"], "token": job["token"], "phase": "fetching"}
-        if await self._documents.find_one(mine, {"_id": 1}) is None:
+        if await self._documents.find_one(_mine(job), {"_id": 1}) is None:
             raise LeaseLostError(job["_id"])
+
+    async def reload(self, job: Document) -> Document:
+        """The crawl's document as it is now.
+
+        Raises:
+            LeaseLostError: it is no longer ours.
+        """
+        if (found := await self._documents.find_one(_mine(job))) is None:
+            raise LeaseLostError(job["_id"])
+        return found
 
     async def advance(self, job: Document, update: Mapping[str, Any], session: Session) -> None:
         """Change the crawl's document, if it is still ours.
@@ -96,8 +105,7 @@ class Claims:
         Raises:
             LeaseLostError: it is not.
         """
-        mine = {"_id": job["_id"], "token": job["token"], "phase": "fetching"}
-        result = await self._documents.update_one(mine, update, session=session)
+        result = await self._documents.update_one(_mine(job), update, session=session)
         if not result.matched_count:
             raise LeaseLostError(job["_id"])
 
@@ -171,3 +179,7 @@ class Claims:
             result = await self._documents.update_one(wanted, update, session=session)
             if not result.matched_count:
                 raise LeaseLostError(job_id)
+
+
+def _mine(job: Document) -> Document:
+    return {"_id": job["_id"], "token": job["token"], "phase": "fetching"}

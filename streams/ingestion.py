@@ -127,7 +127,7 @@ class Ingestion:
         log.info(
             "crawl_began", job_id=job["_id"], tenant_id=job["tenant_id"], page=job["next_page"]
         )
-        crawling = asyncio.create_task(self._crawler.run(job))
+        crawling = asyncio.create_task(self._persist(job))
         beating = asyncio.create_task(self._keep_lease(job))
         try:
             watched: set[asyncio.Future[Any]] = {crawling, beating, loss}
@@ -139,13 +139,31 @@ class Ingestion:
                 raise LeaseLostError(job["_id"], loss.result())
         except LeaseLostError as error:
             log.warning("crawl_lost", job_id=job["_id"], reason=str(error))
-        except (PyMongoError, KafkaError, TenantBusyError) as error:
-            # The lease runs out, and whoever can reach everything resumes from the last page.
-            log.warning("crawl_abandoned", job_id=job["_id"], reason=repr(error))
         finally:
             await _cancelled(crawling, beating)
             del self._crawls[Claim(job["_id"], job["token"])]
             self.wake()
+
+    async def _persist(self, job: Document) -> None:
+        """Crawl to the end, whatever is down meanwhile, from where the job stands each time."""
+        backoff = Backoff()
+        mine = job
+        while True:
+            try:
+                await self._crawler.run(mine)
+            except (PyMongoError, KafkaError, TenantBusyError) as error:
+                log.warning("crawl_delayed", job_id=job["_id"], reason=repr(error))
+                await backoff.sleep()
+                mine = await self._reloaded(job, backoff)
+            else:
+                return
+
+    async def _reloaded(self, job: Document, backoff: Backoff) -> Document:
+        while True:
+            try:
+                return await self._claims.reload(job)
+            except PyMongoError:
+                await backoff.sleep()
 
     async def _keep_lease(self, job: Document) -> None:
         while True:
