@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -34,20 +35,28 @@ class ApiClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def start_run(self, tenant_id: str) -> str:
+    def start_run(self, tenant_id: str, *, confirm_deletions: bool = False) -> str:
         """Start a run of a tenant, or of `*`; return its job id.
 
         Raises:
             TenantBusyError: a run is on.
             ApiError: there is no API, or it refused.
         """
-        try:
-            answer = self._http.post("/ingest/run", params={"tenant_id": tenant_id})
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+        wanted = {"tenant_id": tenant_id}
+        if confirm_deletions:
+            wanted["confirm_deletions"] = "true"
+        answer = self._sent("POST", "/ingest/run", wanted)
         if answer.status_code == httpx.codes.CONFLICT:
             raise TenantBusyError(tenant_id, _problem(answer).get("job_id"))
         return str(self._checked(answer)["job_id"])
+
+    def stop_run(self, job_id: str) -> dict[str, Any]:
+        """Stop a run; return its progress: ended, or about to.
+
+        Raises:
+            ApiError: there is no API, no such run, or it cannot be stopped any more.
+        """
+        return self._checked(self._sent("DELETE", f"/ingest/{quote(job_id, safe='')}", {}))
 
     def get(self, path: str, **parameters: str) -> dict[str, Any]:
         """The answer of a route; while the API is away or not ready, ask again for 30 seconds."""
@@ -63,6 +72,12 @@ class ApiClient:
                 if not away or time.monotonic() > give_up:
                     return self._checked(answer)
             self.pause(_PAUSE_SECONDS)
+
+    def _sent(self, method: str, path: str, parameters: dict[str, str]) -> httpx.Response:
+        try:
+            return self._http.request(method, path, params=parameters)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
 
     def _checked(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.is_success:

@@ -1,4 +1,4 @@
-"""`deskstream ingest`: start a run through the API, and watch it to its end."""
+"""`deskstream ingest` and `cancel`: start a run through the API and watch it, or stop it."""
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,12 @@ _ALL = "*"
 Tenant = Annotated[str | None, typer.Option(help="The tenant to ingest.")]
 All = Annotated[bool, typer.Option("--all", help="Crawl once, for every tenant.")]
 Api = Annotated[str | None, typer.Option(help="Where the API is; else by API_HOST, API_PORT.")]
+Confirm = Annotated[
+    bool,
+    typer.Option(
+        "--confirm-deletions", help="Believe it if many of a tenant's tickets are gone at once."
+    ),
+]
 Follow = Annotated[bool, typer.Option(help="Where a run is on already, watch that one.")]
 
 
@@ -25,6 +31,7 @@ def ingest(
     every_tenant: All = False,
     api: Api = None,
     follow: Follow = False,
+    confirm_deletions: Confirm = False,
     as_json: Json = False,
 ) -> None:
     """Start a run, show its progress, and print its counters; exit code 1 unless it completed."""
@@ -35,7 +42,8 @@ def ingest(
     from infra.settings import load_settings
 
     with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
-        run = _run(client, tenant or _ALL, follow=follow, quiet=as_json)
+        job_id = _started(client, tenant or _ALL, follow=follow, confirm=confirm_deletions)
+        run = _followed(client, job_id, quiet=as_json)
     if as_json:
         print_json({"job": run.job, "tenants": run.tenants})
     else:
@@ -44,19 +52,41 @@ def ingest(
         raise typer.Exit(FAILED)
 
 
-def _run(client: "ApiClient", tenant_id: str, *, follow: bool, quiet: bool) -> "Run":
+def cancel(
+    job_id: Annotated[str, typer.Argument(help="The run to stop.")],
+    api: Api = None,
+    as_json: Json = False,
+) -> None:
+    """Stop a run; what it ingested stays. Exit code 1 if it cannot be stopped any more."""
+    from cli.api_client import ApiClient, url_of
+    from infra.settings import load_settings
+
+    with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
+        job = client.stop_run(job_id)
+    if as_json:
+        print_json(job)
+        return
+    done = "is cancelled" if job["status"] == "CANCELLED" else "fetches nothing more, and ends soon"
+    typer.echo(f"run {job['job_id']} of {job['tenant_id']} {done}")
+
+
+def _started(client: "ApiClient", tenant_id: str, *, follow: bool, confirm: bool) -> str:
+    from domain.errors import TenantBusyError
+
+    try:
+        return client.start_run(tenant_id, confirm_deletions=confirm)
+    except TenantBusyError as error:
+        if not follow or error.job_id is None:
+            raise
+        return error.job_id
+
+
+def _followed(client: "ApiClient", job_id: str, *, quiet: bool) -> "Run":
     from rich.console import Console
 
     from cli.progress import showing
     from cli.runs import follow_run
-    from domain.errors import TenantBusyError
 
-    try:
-        job_id = client.start_run(tenant_id)
-    except TenantBusyError as error:
-        if not follow or error.job_id is None:
-            raise
-        job_id = error.job_id
     with nullcontext(_Silent()) if quiet else showing(Console(stderr=True)) as view:
         return follow_run(client, job_id, view)
 

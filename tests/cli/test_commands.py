@@ -13,7 +13,9 @@ NOWHERE = {
     "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{free_port()}",
     "MONGODB_URI": f"mongodb://{LOOPBACK}:{free_port()}/?replicaSet=rs0",
 }
-COMMANDS = ["worker", "projector", "api", "status", "ingest", "topics create", "topics check"]
+COMMANDS = [
+    *("worker", "projector", "api", "status", "ingest", "cancel", "topics create", "topics check"),
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -24,7 +26,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage:" in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["status", "ingest", "topics create", "topics check"])
+@pytest.mark.parametrize("command", ["status", "ingest", "cancel", "topics create", "topics check"])
 def test_what_prints_figures_prints_json(command: str) -> None:
     assert "--json" in Deskstream({}).run(*command.split(), "--help").stdout
 
@@ -52,6 +54,7 @@ def test_help_is_quick() -> None:
         "topics check",
         "topics create --wait 0",
         f"ingest --all --api http://{LOOPBACK}:{free_port()}",
+        f"cancel some-run --api http://{LOOPBACK}:{free_port()}",
     ],
 )
 def test_what_cannot_be_reached_is_one_line(command: str) -> None:

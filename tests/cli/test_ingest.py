@@ -70,3 +70,41 @@ async def test_follow_watches_the_run_that_is_on(deskstream: Deskstream, mongo: 
     assert second.returncode == 0
     assert json.loads(printed)["job"]["job_id"] == job_id
     assert await mongo[collections.JOBS].count_documents({}) == 1
+
+
+async def test_a_run_is_stopped_and_its_end_told(deskstream: Deskstream, mongo: Mongo) -> None:
+    with deskstream.api(), deskstream.start("ingest", "--tenant", "acme") as watching:
+        job_id = await queued_job(mongo, "acme")
+        stopped = deskstream.run("cancel", job_id)  # nobody applies its markers: it ends later
+        again = deskstream.run("cancel", job_id)
+        unknown = deskstream.run("cancel", "unknown")
+        await end(mongo, job_id, "cancelled", "CANCELLED")
+        watching.communicate(timeout=PATIENCE)
+
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert stopped.stdout == f"run {job_id} of acme fetches nothing more, and ends soon\n"
+    assert watching.returncode == 1
+    assert is_one_line_error(again)
+    assert "applying" in again.stderr
+    assert is_one_line_error(unknown)
+    assert "no run has the id unknown" in unknown.stderr
+
+
+async def test_what_is_stopped_is_printed_as_json(deskstream: Deskstream, mongo: Mongo) -> None:
+    with deskstream.api(), deskstream.start("ingest", "--tenant", "acme") as watching:
+        job_id = await queued_job(mongo, "acme")
+        job = deskstream.json("cancel", job_id)
+        watching.terminate()
+
+    assert (job["job_id"], job["errors"]) == (job_id, ["cancelled on request"])
+
+
+async def test_deletions_are_confirmed(deskstream: Deskstream, mongo: Mongo) -> None:
+    confirming = ("ingest", "--tenant", "acme", "--confirm-deletions")
+    with deskstream.api(), deskstream.start(*confirming) as process:
+        job_id = await queued_job(mongo, "acme")
+        process.terminate()
+
+    job = await mongo[collections.JOBS].find_one({"_id": job_id})
+    assert job is not None
+    assert job["confirm_deletions"]
