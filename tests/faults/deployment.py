@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Process:
-    """One worker or projector."""
+    """One worker, projector or API."""
 
     name: str
     popen: subprocess.Popen[bytes]
@@ -35,6 +35,10 @@ class Process:
         self.popen.kill()
         self.popen.wait()
         return self.last_boundary()
+
+    def terminate(self) -> None:
+        """SIGTERM; it ends by itself."""
+        self.popen.terminate()
 
     def suspend(self) -> None:
         """SIGSTOP."""
@@ -58,8 +62,13 @@ class Deployment:
         self._directory = directory
         self._started: list[Process] = []
 
-    def start(self, service: str, *, crash_at: str = "", planted: str = "") -> Process:
-        """Start a worker or projector; `crash_at` is `boundary:n`, `planted` a bug's name."""
+    def start(
+        self, service: str, *, crash_at: str = "", planted: str = "", **variables: str
+    ) -> Process:
+        """Start a worker, projector or api; `crash_at` is `boundary:n`, `planted` a bug's name.
+
+        `variables` of its own come before the settings of the deployment.
+        """
         number = len(self._started)
         trace = self._directory / f"{number}-{service}.trace"
         log = self._directory / f"{number}-{service}.log"
@@ -71,6 +80,7 @@ class Deployment:
                 "FAULT_CRASH_AT": crash_at,
                 "FAULT_PLANTED": planted,
             }
+            | variables
         )
         with log.open("wb") as output:
             popen = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A worker or projector under observation: `python -m tests.faults.process worker`.
+"""A process of ours under observation: `python -m tests.faults.process worker`.
 
 It notes each boundary that it reaches, may die at one, and may carry a planted bug.
 """
@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from cli.api_server import run_api
 from cli.running import serve
 from infra import crash_points
 from projections.projector import run_projector
@@ -22,7 +23,7 @@ def main() -> None:
     crash_points.watch(_watcher(os.environ["FAULT_TRACE"], os.environ.get("FAULT_CRASH_AT", "")))
     if bug := os.environ.get("FAULT_PLANTED"):
         planted.BUGS[bug]()
-    serve({"worker": run_worker, "projector": run_projector}[sys.argv[1]])
+    serve({"api": run_api, "projector": run_projector, "worker": run_worker}[sys.argv[1]])
 
 
 def _watcher(trace: str, crash_at: str) -> Callable[[str], None]:
