@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from dev.engines import Engines
+from dev.helpdesk.generator import Ticket
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.records import RequestRecord
 from dev.helpdesk.server import HelpdeskServer
@@ -185,6 +186,22 @@ async def running_desk(engines: Engines, directory: Path, layout: Layout) -> Asy
 def reconciled(audit: dict[str, Any]) -> bool:
     """True if every row that was fetched has exactly one outcome."""
     return bool(audit["fetched"] == sum(audit[name] for name in SETTLED))
+
+
+def ticket_row(tenant_id: str, ticket_id: str, **changes: Any) -> Ticket:
+    """A ticket as a helpdesk shows it."""
+    return {
+        "id": ticket_id,
+        "tenant_id": tenant_id,
+        "source": "email",
+        "customer_id": "C-1",
+        "subject": "Where is my invoice?",
+        "message": "Please send me the invoice of last month.",
+        "status": "open",
+        "created_at": "2026-11-20T10:00:00Z",
+        "updated_at": "2026-11-20T10:00:00Z",
+        **changes,
+    }
 
 
 async def until(

@@ -7,7 +7,7 @@ import pytest
 
 from dev.helpdesk.bad_rows import bad_row
 from dev.helpdesk.faults import BadRow, BadRows
-from tests.ingestion.desk import Desk, reconciled
+from tests.ingestion.desk import Desk, reconciled, ticket_row
 from tests.integration.pipeline import tenant
 
 pytestmark = [pytest.mark.services, pytest.mark.asyncio(loop_scope="session")]
@@ -33,7 +33,7 @@ REASONS: dict[BadRow, str] = {
 
 async def test_bad_rows_are_dead_letters_and_stop_nothing(desk: Desk) -> None:
     who = tenant()
-    desk.helpdesk.insert(*(_ticket(who, f"GOOD-{n}") for n in range(1, 4)), position=50)
+    desk.helpdesk.insert(*(ticket_row(who, f"GOOD-{n}") for n in range(1, 4)), position=50)
     everything = sum(desk.helpdesk.counts().values())
     kinds: list[BadRow] = list(get_args(BadRow))
     desk.helpdesk.install_faults([BadRows(rows=kinds, tenant_id=who, page=1)])
@@ -65,8 +65,8 @@ async def test_bad_rows_of_another_tenant_are_foreign_to_a_run(desk: Desk) -> No
 
 async def test_a_missing_message_and_an_invented_status_are_no_faults(desk: Desk) -> None:
     who = tenant()
-    silent = {k: v for k, v in _ticket(who, "SILENT").items() if k != "message"}
-    desk.helpdesk.insert(silent, _ticket(who, "NULL") | {"message": None, "status": "parked"})
+    silent = {k: v for k, v in ticket_row(who, "SILENT").items() if k != "message"}
+    desk.helpdesk.insert(silent, ticket_row(who, "NULL") | {"message": None, "status": "parked"})
 
     audit = await desk.ingest(who)
 
@@ -84,17 +84,3 @@ async def _letters(desk: Desk, job_id: str) -> list[dict[str, Any]]:
     letters = await desk.pipeline.dead_letters()
     mine = [letter for letter in letters if letter["position"].startswith(begin)]
     return sorted(mine, key=lambda letter: int(letter["position"].removeprefix(begin)))
-
-
-def _ticket(tenant_id: str, ticket_id: str) -> dict[str, Any]:
-    return {
-        "id": ticket_id,
-        "tenant_id": tenant_id,
-        "source": "email",
-        "customer_id": "C-1",
-        "subject": "Where is my invoice?",
-        "message": "Please send me the invoice of last month.",
-        "status": "open",
-        "created_at": "2026-11-20T10:00:00Z",
-        "updated_at": "2026-11-20T10:00:00Z",
-    }
