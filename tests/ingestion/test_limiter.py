@@ -1,0 +1,94 @@
+"""The helpdesk's limit, as the helpdesk's own log shows it."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dev.engines import Engines
+from dev.helpdesk.generator import SAMPLE_TENANTS
+from dev.helpdesk.records import RequestRecord
+from infra import collections
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
+
+LIMIT = 60
+RESERVED = 4  # for runs that had few calls in the window
+FIRST, SECOND, *_ = SAMPLE_TENANTS
+
+
+async def test_four_long_crawls_use_the_limit_and_never_exceed_it(
+    engines: Engines, tmp_path: Path
+) -> None:
+    layout = Layout(workers=3, tickets=9500, tenants=SAMPLE_TENANTS, limit=LIMIT, period=6.0)
+    async with running_desk(engines, tmp_path, layout) as desk:
+        jobs = await asyncio.gather(*(desk.begin(tenant) for tenant in SAMPLE_TENANTS))
+        await asyncio.gather(*(desk.ended(job_id, patience=120) for job_id in jobs))
+        audits = [await desk.audit(job_id) for job_id in jobs]
+        calls = desk.calls()
+
+        assert [(audit["status"], audit["fetched"]) for audit in audits] == [("SUCCESS", 9500)] * 4
+        assert all(map(reconciled, audits))
+        assert len(await desk.mongo[collections.JOBS].distinct("worker")) > 1
+        assert len(calls) == 4 * 95
+        _assert_within_limit(calls, layout)
+        _assert_no_period_was_lost(calls, layout)
+
+
+async def test_a_worker_that_is_killed_leaves_its_calls_in_the_window(
+    engines: Engines, tmp_path: Path
+) -> None:
+    layout = Layout(tickets=7000, limit=LIMIT, period=15.0, lease_seconds=2.0)
+    async with running_desk(engines, tmp_path, layout) as desk:
+        job_id = await desk.begin(FIRST, pages=LIMIT - RESERVED)
+        desk.workers[0].kill()
+        await said(desk.start_worker(), b"crawl_began")
+        resumed_after = time.monotonic() - desk.calls()[0].arrived_monotonic
+        ended = await desk.ended(job_id)
+
+        assert resumed_after < layout.period - 1, "the window was over before the crawl went on"
+        assert (ended["status"], ended["pages_done"]) == ("SUCCESS", 70)
+        assert reconciled(await desk.audit(job_id))
+        _assert_within_limit(desk.calls(), layout)
+
+
+async def test_a_small_run_does_not_wait_for_a_long_one(engines: Engines, tmp_path: Path) -> None:
+    layout = Layout(workers=2, tickets=9500, limit=LIMIT, period=15.0)
+    async with running_desk(engines, tmp_path, layout) as desk:
+        long = await desk.begin(FIRST, pages=LIMIT - RESERVED)
+        asked = len(desk.calls())
+        small = await desk.begin(SECOND, pages=RESERVED)
+        calls = desk.calls()
+
+        took = calls[asked + RESERVED - 1].arrived_monotonic - calls[0].arrived_monotonic
+        assert desk.pages_read()[asked : asked + RESERVED] == [1, 2, 3, 4]
+        assert took < layout.period, "the window was over before the small run began"
+        assert asked == await _pages_done(desk, long) == LIMIT - RESERVED
+        _assert_within_limit(calls, layout)
+        await asyncio.gather(desk.cancel(long), desk.cancel(small))
+
+
+def _assert_within_limit(calls: Sequence[RequestRecord], layout: Layout) -> None:
+    """No window of a period holds more calls than allowed, and none was refused."""
+    refused = [call for call in calls if call.refused_by_limit or call.status == 429]
+    assert refused == []
+    moments = [call.arrived_monotonic for call in calls]
+    spans = [later - one for one, later in zip(moments, moments[layout.limit :], strict=False)]
+    assert min(spans, default=layout.period) >= layout.period
+
+
+def _assert_no_period_was_lost(calls: Sequence[RequestRecord], layout: Layout) -> None:
+    """The calls span no more periods than so many calls must."""
+    periods = math.ceil(len(calls) / layout.limit) - 1
+    seconds = calls[-1].arrived_monotonic - calls[0].arrived_monotonic
+    beyond = seconds - periods * layout.period
+    print(f"\n{len(calls)} calls in {seconds:.2f} s, {beyond:.2f} s beyond the limit")  # noqa: T201
+    assert seconds < (periods + 1) * layout.period
+
+
+async def _pages_done(desk: Desk, job_id: str) -> int:
+    return int((await desk.progress(job_id))["pages_done"])
