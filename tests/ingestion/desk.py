@@ -43,6 +43,7 @@ class Layout:
     limit: int = 0
     period: float = 60.0
     lease_seconds: float = 3.0
+    helpdesk_timeout: float = 2.0
 
 
 class Desk:
@@ -241,6 +242,7 @@ def _settings(engines: Engines, helpdesk_url: str, layout: Layout) -> Settings:
         helpdesk_url=helpdesk_url,
         helpdesk_rate_limit=layout.limit,
         helpdesk_rate_period=layout.period,
+        helpdesk_timeout=layout.helpdesk_timeout,
         lease_seconds=layout.lease_seconds,
     )
 
