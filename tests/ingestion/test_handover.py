@@ -9,7 +9,7 @@ import pytest
 from dev.engines import Engines
 from dev.helpdesk.faults import SlowAnswer
 from tests.faults.deployment import Process
-from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, until
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, until
 
 pytestmark = pytest.mark.services
 
@@ -39,6 +39,55 @@ async def test_sigterm_hands_a_crawl_to_another_worker(engines: Engines, tmp_pat
         _assert_read_on(desk, resumed_at, pages=15)
         asked = [call.arrived_monotonic for call in desk.calls()]
         assert max(later - one for one, later in pairwise(asked)) < PAGE_SECONDS + 2
+
+
+async def test_a_killed_crawl_is_resumed_from_the_page_it_had_reached(
+    engines: Engines, tmp_path: Path
+) -> None:
+    async with running_desk(engines, tmp_path, Layout(workers=0, tickets=9500)) as desk:
+        desk.helpdesk.install_faults([SlowAnswer(seconds=0.1, times=None)])
+        first = desk.start_worker(crash_at="page_published:60")
+        job_id = await desk.begin(TENANT, pages=1)
+        desk.start_worker()
+        await until(lambda: _exit_code(first), lambda code: code is not None)
+        gone = [str(ticket["id"]) for ticket in desk.helpdesk.tickets(TENANT)[:3]]
+        desk.helpdesk.remove(TENANT, *gone)  # what was on page 61 begins on page 60 now
+        ended = await desk.ended(job_id)
+        audit = await desk.audit(job_id)
+
+        assert first.last_boundary() == "page_published"
+        assert (ended["status"], audit["deleted"]) == ("SUCCESS", 0)  # they were shown before
+        assert reconciled(audit)
+        assert audit["new_ingested"] == len(desk.helpdesk.tickets(TENANT)) + len(gone)
+        assert _resumed_at(desk, first) == 61
+        read = desk.pages_read()
+        assert [page for page in range(1, 60) if read.count(page) != 1] == []
+        assert sorted(set(read)) == list(range(1, 96))
+
+
+async def test_a_worker_that_was_frozen_beyond_its_lease_does_nothing_more(
+    engines: Engines, tmp_path: Path
+) -> None:
+    async with running_desk(engines, tmp_path, Layout(workers=2, tickets=1500)) as desk:
+        desk.helpdesk.install_faults([SlowAnswer(seconds=PAGE_SECONDS, times=None)])
+        job_id = await desk.begin(TENANT, pages=5)
+        frozen = _crawling(desk)
+        frozen.suspend()
+        ended = await desk.ended(job_id)
+        audit, tickets = await desk.audit(job_id), await desk.tickets(TENANT)
+        calls = len(desk.calls())
+
+        frozen.resume()
+        await said(frozen, b"crawl_lost")
+
+        assert (ended["status"], ended["counters"]["fetched"]) == ("SUCCESS", 1500)
+        _assert_read_on(desk, _resumed_at(desk, frozen), pages=15)
+        assert len(desk.calls()) == calls
+        assert len(tickets) == ended["counters"]["new_ingested"]
+        assert (await desk.ingest(TENANT))["unchanged"] == len(tickets)
+        assert await desk.audit(job_id) == audit
+        assert await desk.tickets(TENANT) == tickets
+        assert {len(await desk.history(TENANT, id_)) for id_ in list(tickets)[:50]} == {1}
 
 
 def _crawling(desk: Desk) -> Process:

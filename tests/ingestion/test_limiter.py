@@ -24,7 +24,7 @@ FIRST, SECOND, *_ = SAMPLE_TENANTS
 async def test_four_long_crawls_use_the_limit_and_never_exceed_it(
     engines: Engines, tmp_path: Path
 ) -> None:
-    layout = Layout(workers=3, tickets=9500, tenants=SAMPLE_TENANTS, limit=LIMIT, period=6.0)
+    layout = Layout(workers=3, tickets=9500, tenants=SAMPLE_TENANTS, limit=LIMIT, period=5.0)
     async with running_desk(engines, tmp_path, layout) as desk:
         jobs = await asyncio.gather(*(desk.begin(tenant) for tenant in SAMPLE_TENANTS))
         await asyncio.gather(*(desk.ended(job_id, patience=120) for job_id in jobs))
