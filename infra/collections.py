@@ -30,6 +30,7 @@ ABSENCES: Final = "absences"
 RUN_OUTBOX: Final = "run_outbox"
 IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 LIMITERS: Final = "limiters"
+CIRCUITS: Final = "circuits"
 TOPIC_RECORDS: Final = "topic_records"
 
 _SIGHTINGS_KEPT_SECONDS: Final = 7 * 86_400
@@ -107,6 +108,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     RUN_OUTBOX: [],
     IDEMPOTENCY_KEYS: [_index(*_by("purge_after"), name="purge", expireAfterSeconds=0)],
     LIMITERS: [],
+    CIRCUITS: [],
     TOPIC_RECORDS: [],
     READ_MODELS: [],
 }
