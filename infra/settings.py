@@ -4,7 +4,15 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import DeskstreamError
@@ -62,10 +70,20 @@ class Settings(BaseSettings):
     helpdesk_timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
     ingest_max_delete_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
     lease_seconds: Annotated[float, Field(ge=1)] = 60.0
+    breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    breaker_window: Annotated[int, Field(ge=1, le=1000, validate_default=True)] = 10
+    breaker_open_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
+
+    @field_validator("breaker_window")
+    @classmethod
+    def _window_holds_the_failures(cls, window: int, others: ValidationInfo) -> int:
+        if window < (failures := others.data.get("breaker_failures", window)):
+            raise ValueError(f"is at least BREAKER_FAILURES, which is {failures}")
+        return window
 
     def topic(self, name: str) -> str:
         """The name of a topic, or of a consumer group, in this deployment."""
