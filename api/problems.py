@@ -17,6 +17,7 @@ from api.errors import HaltedError, ParameterError, UnhealthyError
 from api.idempotency import KEY_HEADER
 from api.request_ids import HEADER, request_id_of
 from domain.errors import (
+    CircuitNotFoundError,
     DependencyDownError,
     DeskstreamError,
     IdempotencyKeyReusedError,
@@ -62,6 +63,7 @@ _KINDS: Final[dict[type[DeskstreamError], Kind]] = {
     JobNotFoundError: Kind("job-not-found", HTTPStatus.NOT_FOUND),
     TicketNotFoundError: Kind("ticket-not-found", HTTPStatus.NOT_FOUND),
     TenantNotFoundError: Kind("tenant-not-found", HTTPStatus.NOT_FOUND),
+    CircuitNotFoundError: Kind("circuit-not-found", HTTPStatus.NOT_FOUND),
     TenantBusyError: Kind("tenant-busy", HTTPStatus.CONFLICT, lambda e: {"job_id": e.job_id}),
     RunEndedError: Kind("run-ended", HTTPStatus.CONFLICT, _ended),
     PartOfRunError: Kind("part-of-run", HTTPStatus.CONFLICT, _part),

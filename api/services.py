@@ -11,8 +11,9 @@ from pymongo.errors import PyMongoError
 from api.runs import RunQueries
 from api.scope import Deployment, TenantScope
 from api.wakeups import WakeUps
-from domain.errors import DependencyDownError
+from domain.errors import CircuitNotFoundError, DependencyDownError
 from infra.backoff import Backoff
+from infra.circuits import Circuit, circuits_of
 from infra.collections import ensure_collections
 from infra.jobs import Jobs
 from infra.mongo import Mongo
@@ -46,6 +47,7 @@ class Services:
         self.requests = RunRequests(self.mongo, self.jobs)
         self.runs = RunQueries(self.jobs, self.deployment)
         self.wake_ups = WakeUps(Publisher(settings), settings.kafka_partitions)
+        self._circuits = circuits_of(self.mongo, settings)
         self._http = httpx.AsyncClient(timeout=_PROBE_SECONDS, trust_env=False)
         self.health = Probes(
             {
@@ -61,6 +63,16 @@ class Services:
     def scope(self, tenant_id: str) -> TenantScope:
         """What this tenant may see."""
         return TenantScope(self.mongo, tenant_id)
+
+    def circuit(self, name: str) -> Circuit:
+        """The circuit breaker of this name.
+
+        Raises:
+            CircuitNotFoundError: there is none.
+        """
+        if (circuit := self._circuits.get(name)) is None:
+            raise CircuitNotFoundError(name)
+        return circuit
 
     async def halted(self) -> list[HaltedPartition]:
         """The partitions that stand still, asked for a bounded time.

@@ -14,6 +14,7 @@ DeskstreamError
 ├── IdempotencyKeyReusedError  the key stands for another request
 ├── TicketNotFoundError     no such ticket, or not live
 ├── TenantNotFoundError     no ticket of this tenant was ever seen
+├── CircuitNotFoundError    no circuit breaker has this name
 ├── HelpdeskError           the helpdesk gave no usable answer
 └── DependencyDownError     MongoDB or Kafka cannot be reached
 """
@@ -133,6 +134,14 @@ class TenantNotFoundError(DeskstreamError):
     def __init__(self, tenant_id: str) -> None:
         super().__init__(f"no ticket of tenant {tenant_id} was ever seen")
         self.tenant_id = tenant_id
+
+
+class CircuitNotFoundError(DeskstreamError):
+    """No circuit breaker has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no circuit {name}")
+        self.name = name
 
 
 class HelpdeskError(DeskstreamError):

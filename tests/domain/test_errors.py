@@ -6,6 +6,7 @@ import pytest
 
 from domain import errors
 from domain.errors import (
+    CircuitNotFoundError,
     DependencyDownError,
     DeskstreamError,
     FenceError,
@@ -40,6 +41,7 @@ SAID = [
     (IdempotencyKeyReusedError("k"), "this Idempotency-Key was used with other parameters"),
     (TicketNotFoundError("a", "1"), "tenant a has no live ticket 1"),
     (TenantNotFoundError("a"), "no ticket of tenant a was ever seen"),
+    (CircuitNotFoundError("c"), "there is no circuit c"),
     (HelpdeskError("timed out", retryable=True), "timed out"),
     (DependencyDownError("MongoDB"), "MongoDB cannot be reached"),
 ]

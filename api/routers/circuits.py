@@ -1,0 +1,46 @@
+"""`/circuit`: the circuit breakers of the services that are called."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from api.answers import JsonResponse
+from api.circuit_models import CircuitView
+from api.dependencies import Connections
+from api.documents import shown_instant
+from api.openapi import problems
+from api.parameters import NoParameters
+from infra.circuits import Circuit
+
+router = APIRouter(prefix="/circuit", tags=["circuits"])
+
+CircuitName = Annotated[str, Path(description="`helpdesk` or `notify`.", examples=["helpdesk"])]
+Nothing = Annotated[NoParameters, Query()]
+
+
+@router.get("/{name}/status", response_model=CircuitView, responses=problems(404))
+async def get_circuit_status(name: CircuitName, services: Connections, _: Nothing) -> JsonResponse:
+    """Whether calls to the service go out, as every process sees it."""
+    return JsonResponse(await _shown(services.circuit(name)))
+
+
+@router.post("/{name}/reset", response_model=CircuitView, responses=problems(404))
+async def reset_circuit(name: CircuitName, services: Connections, _: Nothing) -> JsonResponse:
+    """Close the circuit and forget its failures; the outcome of calls that are out is ignored."""
+    circuit = services.circuit(name)
+    await circuit.reset()
+    return JsonResponse(await _shown(circuit))
+
+
+async def _shown(circuit: Circuit) -> dict[str, Any]:
+    status = await circuit.status()
+    return {
+        "name": circuit.name,
+        "state": status.phase,
+        "failures": status.failures,
+        "failures_to_open": circuit.rules.failures,
+        "window": circuit.rules.window,
+        "open_seconds": circuit.rules.open_seconds,
+        "opened_at": shown_instant(status.opened_at),
+        "retry_at": shown_instant(status.retry_at),
+    }

@@ -1,0 +1,120 @@
+"""Circuit breakers over HTTP: how they stand, and a reset for everybody."""
+
+from datetime import timedelta
+from typing import Final
+
+import httpx
+import pytest
+
+from api.circuit_models import CircuitView
+from domain.circuit import Admission
+from infra import collections
+from infra.circuits import Circuit, circuit_rules
+from infra.mongo import Mongo
+from infra.settings import Settings
+
+pytestmark = pytest.mark.services
+
+CLOSED: Final = {
+    "state": "closed",
+    "failures": 0,
+    "failures_to_open": 5,
+    "window": 10,
+    "open_seconds": 30.0,
+    "opened_at": None,
+    "retry_at": None,
+}
+
+
+async def fail(mongo: Mongo, settings: Settings, times: int) -> Circuit:
+    """The helpdesk's circuit of another process, after failed calls."""
+    circuit = Circuit(mongo, "helpdesk", circuit_rules(settings))
+    for _ in range(times):
+        admission = await circuit.admit()
+        assert isinstance(admission, Admission)
+        await circuit.report(admission, succeeded=False)
+    return circuit
+
+
+@pytest.mark.parametrize("name", ["helpdesk", "notify"])
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_a_circuit_that_was_never_used_is_closed(
+    api: httpx.AsyncClient, mongo: Mongo, name: str, prefix: str
+) -> None:
+    answer = await api.get(f"{prefix}/circuit/{name}/status")
+
+    assert (answer.status_code, answer.json()) == (200, {"name": name, **CLOSED})
+    assert await mongo[collections.CIRCUITS].count_documents({}) == 0
+
+
+async def test_failures_of_any_process_are_shown(
+    api: httpx.AsyncClient, mongo: Mongo, settings: Settings
+) -> None:
+    await fail(mongo, settings, 4)
+
+    assert (await api.get("/circuit/helpdesk/status")).json()["failures"] == 4
+    assert (await api.get("/circuit/notify/status")).json() == {"name": "notify", **CLOSED}
+
+
+async def test_an_open_circuit_says_since_when_and_until_when(
+    api: httpx.AsyncClient, mongo: Mongo, settings: Settings
+) -> None:
+    await fail(mongo, settings, 5)
+
+    answer = await api.get("/circuit/helpdesk/status")
+
+    shown = CircuitView.model_validate(answer.json())
+    assert (shown.state, shown.failures) == ("open", 5)
+    assert shown.opened_at is not None
+    assert shown.retry_at == shown.opened_at + timedelta(seconds=30)
+    assert answer.json()["opened_at"].endswith("Z")
+
+
+async def test_a_reset_closes_it_for_every_process(
+    api: httpx.AsyncClient, mongo: Mongo, settings: Settings
+) -> None:
+    other = await fail(mongo, settings, 5)
+
+    for prefix in ("", "/v1"):
+        answer = await api.post(f"{prefix}/circuit/helpdesk/reset")
+        assert (answer.status_code, answer.json()) == (200, {"name": "helpdesk", **CLOSED})
+
+    assert isinstance(await other.admit(), Admission)
+
+
+@pytest.mark.parametrize("name", ["Helpdesk", "mongodb", "*", "x" * 3000, "%00", "%F0%9F%98%80"])
+async def test_there_are_no_others(api: httpx.AsyncClient, mongo: Mongo, name: str) -> None:
+    for method, action in (("GET", "status"), ("POST", "reset")):
+        for prefix in ("", "/v1"):
+            answer = await api.request(method, f"{prefix}/circuit/{name}/{action}")
+
+            assert answer.status_code == 404
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["type"] == "urn:deskstream:problem:circuit-not-found"
+    assert await mongo[collections.CIRCUITS].count_documents({}) == 0
+
+
+async def test_unknown_names_make_nothing(api: httpx.AsyncClient, mongo: Mongo) -> None:
+    for number in range(500):
+        await api.post(f"/circuit/unknown-{number}/reset")
+
+    assert await mongo[collections.CIRCUITS].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/circuit/helpdesk/status?verbose=1", 422),
+        ("POST", "/circuit/helpdesk/reset?tenant_id=acme", 422),
+        ("POST", "/circuit/helpdesk/status", 405),
+        ("GET", "/circuit/helpdesk/reset", 405),
+        ("GET", "/circuit/helpdesk", 404),
+    ],
+)
+async def test_what_else_is_asked_is_refused(
+    api: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await api.request(method, path)
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
