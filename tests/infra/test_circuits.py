@@ -10,7 +10,7 @@ from domain.circuit import Admission, CircuitRules, CircuitStatus
 from infra import collections
 from infra.circuits import Circuit, circuit_rules, circuits_of
 from infra.mongo import Mongo
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError, load_settings
 from tests.integration.pipeline import eventually
 
 pytestmark = pytest.mark.services
@@ -222,3 +222,35 @@ async def test_the_rules_are_those_of_the_settings(mongo: Mongo, settings: Setti
 
     assert set(circuits) == {"helpdesk", "notify"}
     assert circuit_rules(changed) == circuits["notify"].rules == CircuitRules(2, 3, 4, 30)
+
+
+def test_a_window_too_small_to_ever_open_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://someone:hidden@127.0.0.1/")
+    monkeypatch.setenv("BREAKER_FAILURES", "11")
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    sentence = str(refused.value)
+    assert sentence.startswith("BREAKER_WINDOW=10: ")
+    assert sentence.endswith("is at least BREAKER_FAILURES, which is 11")
+    assert "hidden" not in sentence
+    monkeypatch.setenv("BREAKER_WINDOW", "11")
+    assert load_settings().breaker_window == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BREAKER_FAILURES", "0"),
+        ("BREAKER_WINDOW", "many"),
+        ("BREAKER_OPEN_SECONDS", "0"),
+        ("BREAKER_OPEN_SECONDS", "inf"),
+        ("BREAKER_OPEN_SECONDS", "nan"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=f"^{name}="):
+        load_settings()
