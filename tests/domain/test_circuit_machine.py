@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -100,6 +101,13 @@ class CircuitMachine(RuleBasedStateMachine):
         """So many processes ask at the same time."""
         return multiple(*(leave for _ in range(processes) for leave in self._ask()))
 
+    @rule()
+    def fail_for_a_while(self) -> None:
+        """Calls fail one after the other, as in an outage: otherwise it would open too rarely."""
+        for _ in range(RULES.failures):
+            for leave in self._ask():
+                self._hear(leave, False)
+
     @rule(call=consumes(calls), succeeded=st.booleans())
     def hear(self, call: Admission, succeeded: bool) -> None:
         self._hear(call, succeeded)
@@ -166,3 +174,4 @@ class CircuitMachine(RuleBasedStateMachine):
 
 
 TestCircuit = CircuitMachine.TestCase
+TestCircuit.settings = settings(max_examples=max(400, settings().max_examples))
