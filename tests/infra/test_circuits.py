@@ -90,8 +90,10 @@ async def test_of_twenty_callers_exactly_one_is_admitted(mongo: Mongo) -> None:
     await eventually(lambda: phase(half_open), lambda found: found == "half_open")
 
     for _ in range(5):
-        answers = await asyncio.gather(*(circuit(mongo, rules).admit() for _ in range(20)))
+        with capture_logs() as lines:
+            answers = await asyncio.gather(*(circuit(mongo, rules).admit() for _ in range(20)))
 
+        assert [line["event"] for line in lines] == ["circuit_probing"]
         (probe,) = [answer for answer in answers if isinstance(answer, Admission)]
         assert all(0 < wait <= 0.5 for wait in answers if isinstance(wait, float))
         await half_open.release(probe)
