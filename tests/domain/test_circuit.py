@@ -146,6 +146,10 @@ def test_results_of_calls_begun_in_an_earlier_era_are_ignored() -> None:
             assert report(state, RULES, early._replace(call_id="probe"), succeeded, at(32)) is state
 
 
+def test_an_open_circuit_hears_of_no_call() -> None:
+    assert report(OPEN, RULES, Admission("invented", OPEN.era), True, at(1)) is OPEN
+
+
 def test_a_probe_that_hangs_is_replaced_and_its_late_result_ignored() -> None:
     state, second = admitted(HALF_OPEN, at(50), "second")
 
