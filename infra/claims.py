@@ -12,6 +12,7 @@ from domain.records import RunOutcome
 from infra import collections, crash_points
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
+from infra.owners import Owners, crawl_owner
 from infra.retrying import in_transaction
 from infra.run_outbox import page
 from infra.sightings import CrawlSightings
@@ -30,16 +31,22 @@ class Claims:
         self._documents = mongo[collections.JOBS]
         self._outbox = mongo[collections.CRAWL_OUTBOX]
         self._sightings = CrawlSightings(mongo)
+        self._owners = Owners(mongo)
         self._worker = worker
 
     async def claim(self) -> Document | None:
         """Take one crawl that is queued, or whose worker let its lease expire; None if none is."""
         waiting = {"phase": {"$in": ["queued", "fetching"]}, "parent_id": None}
         async for job in (
-            self._documents.find(waiting, {"tenant_id": 1})
+            self._documents.find(waiting, {"tenant_id": 1, "phase": 1})
             .sort("requested_at", ASCENDING)
             .limit(_CANDIDATES)
         ):
+            if job["phase"] == "fetching":
+                if await self._jobs.leases.find(job["tenant_id"]) is not None:
+                    continue
+                # Its worker may have died in a transaction on what is changed here.
+                await self._owners.end(crawl_owner(job["_id"]))
             claimed = await in_transaction(self._mongo, partial(self._claim, job["_id"]))
             if claimed is not None:
                 return claimed

@@ -5,6 +5,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,14 @@ _GUARD_MS: Final = 5  # the server's clock counts whole milliseconds
 _JITTER_SECONDS: Final = 0.02
 _CALLS_PER_RESERVED: Final = 15  # 4 of 60
 _FEWEST_TO_RESERVE: Final = 5
+
+
+@dataclass
+class Slot:
+    """Leave for one call; one that no call was made with is given back at once."""
+
+    id: str
+    is_used: bool = False
 
 
 class Limiter:
@@ -48,18 +57,22 @@ class Limiter:
         )
 
     @asynccontextmanager
-    async def slot(self, run: str) -> AsyncIterator[None]:
-        """Hold a slot around one call of a run."""
+    async def slot(self, run: str) -> AsyncIterator["Slot"]:
+        """Hold a slot around one call of a run; say so on the slot when the call begins."""
+        slot = Slot(uuid.uuid4().hex)
         if not self._limit:
-            yield
+            await self._wait_for_hold()
+            yield slot
             return
-        slot_id = uuid.uuid4().hex
         try:
-            await self._take(slot_id, run)
-            yield
+            await self._take(slot.id, run)
+            yield slot
         finally:
             # Also where nobody knows whether the slot was granted: its end is harmless then.
-            await self._answered(slot_id)
+            if slot.is_used:
+                await self._answered(slot.id)
+            else:
+                await self._unused(slot.id)
 
     async def hold(self, seconds: float) -> None:
         """Let no call of any process out for so long."""
@@ -68,6 +81,15 @@ class Limiter:
         await self._documents.update_one(
             {"_id": self._name}, [{"$set": {"held_until": {"$max": ["$held_until", until]}}}]
         )
+
+    async def _wait_for_hold(self) -> None:
+        held = {"_id": self._name, "$expr": {"$gt": ["$held_until", "$$NOW"]}}
+        left = {"left": {"$subtract": ["$held_until", "$$NOW"]}}
+        while True:
+            document = await self._documents.find_one(held, left)
+            if document is None:
+                return
+            await asyncio.sleep(document["left"] / 1000)
 
     async def _take(self, slot_id: str, run: str) -> None:
         while True:
@@ -97,6 +119,9 @@ class Limiter:
             await self.prepare()
             return 0.0
         return self._wait(document, slot_id, run)
+
+    async def _unused(self, slot_id: str) -> None:
+        await self._documents.update_one({"_id": self._name}, {"$pull": {"slots": {"id": slot_id}}})
 
     async def _answered(self, slot_id: str) -> None:
         until = self._until(self._period_ms)

@@ -46,11 +46,25 @@ class Owners:
             if before is not None and before["session"] != mine:
                 predecessors[bytes(before["session"]["id"])] = before["session"]
         for session_id in predecessors.values():
-            try:
-                await self._mongo.kill_session(session_id)
-            except OperationFailure as error:
-                if error.code != _NO_SUCH_SESSION:
-                    raise
+            await self._kill(session_id)
+
+    async def end(self, id_: str) -> None:
+        """End the session of an id's last owner, who is lost, and so its open transaction."""
+        owner = await self._owners.find_one({"_id": id_})
+        if owner is not None:
+            await self._kill(owner["session"])
+
+    async def _kill(self, session_id: object) -> None:
+        try:
+            await self._mongo.kill_session(session_id)
+        except OperationFailure as error:
+            if error.code != _NO_SUCH_SESSION:
+                raise
+
+
+def crawl_owner(crawl_id: str) -> str:
+    """Under which id the session that stores a crawl's pages is known."""
+    return f"crawl:{crawl_id}"
 
 
 _NO_SUCH_SESSION = 206

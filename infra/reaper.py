@@ -11,6 +11,7 @@ from infra import collections
 from infra.backoff import Backoff
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
+from infra.owners import Owners, crawl_owner
 from infra.retrying import in_transaction
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ class Reaper:
         self._mongo = mongo
         self._jobs = jobs
         self._documents = mongo[collections.JOBS]
+        self._owners = Owners(mongo)
         self._seconds = jobs.leases.seconds
 
     async def run(self) -> None:
@@ -47,11 +49,13 @@ class Reaper:
 
     async def reap(self) -> list[str]:
         """Interrupt every crawl that is lost; return their ids."""
-        return [
-            str(crawl["_id"])
-            for crawl in await self._lost({})
-            if await in_transaction(self._mongo, partial(self._interrupt, crawl["_id"]))
-        ]
+        reaped = []
+        for crawl in await self._lost({}):
+            # Its worker may have died in a transaction on what is changed here.
+            await self._owners.end(crawl_owner(crawl["_id"]))
+            if await in_transaction(self._mongo, partial(self._interrupt, crawl["_id"])):
+                reaped.append(str(crawl["_id"]))
+        return reaped
 
     async def _interrupt(self, crawl_id: str, session: Session) -> bool:
         """Settle a crawl that is still lost in the transaction's own view."""

@@ -16,7 +16,7 @@ from infra.claims import Claims
 from infra.conclusions import Conclusions
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
-from infra.owners import Owners
+from infra.owners import Owners, crawl_owner
 from infra.page_store import store_patiently
 from infra.publisher import Publisher
 from infra.retrying import in_transaction
@@ -70,7 +70,7 @@ class Crawler:
         outcome: RunOutcome = "SUCCESS"
         errors: list[str] = []
         async with await self._mongo.start_session() as session:
-            await Owners(self._mongo).take([f"crawl:{job['_id']}"], session)
+            await Owners(self._mongo).take([crawl_owner(job["_id"])], session)
             await self._outbox.publish_leftovers(job["_id"])
             try:
                 await self._crawl(job, session)

@@ -4,10 +4,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-import httpx
 import structlog
 
 from domain.errors import HelpdeskError
@@ -15,28 +14,16 @@ from domain.pages import Page, read_deleted_ids, read_detail, read_page
 from domain.retry import RetryPolicy
 from domain.retry_after import hold_seconds
 from domain.sweeps import PAGE_SIZE
-from infra.limiter import Limiter
+from streams.guarded_call import CircuitOpen, GuardedHttp, Permit, RateLimited, Request
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Permit = Callable[[], Awaitable[None]]
 
 RETRIES: Final = RetryPolicy(first=0.5, longest=20.0, attempts=6)
 _MOST_REFUSALS: Final = 10
-_LARGEST_BODY: Final = 64 * 1024 * 1024
-_SERVER_ERRORS: Final = 500
 _TICKETS: Final = "/external/support-tickets"
 _DELETED: Final = "/external/deleted-tickets"
-
-
-class _Request(NamedTuple):
-    """What is asked, for the log and for reasons; and whether 404 is an answer."""
-
-    name: str
-    path: str
-    parameters: Mapping[str, int] = {}
-    may_be_missing: bool = False
 
 
 class HelpdeskClient:
@@ -44,38 +31,46 @@ class HelpdeskClient:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
-        limiter: Limiter,
+        http: GuardedHttp,
         *,
         retries: RetryPolicy = RETRIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.http = http
-        self.limiter = limiter
-        self.retries = retries
-        self.sleep = sleep
+        self._http = http
+        self._retries = retries
+        self._sleep = sleep
 
     @property
     def source(self) -> str:
         """What the CloudEvents of this helpdesk carry as their `source`."""
-        return str(self.http.base_url).rstrip("/")
+        return self._http.url
 
     def calls(self, run: str, permit: Permit) -> "HelpdeskCalls":
         """The helpdesk, as one run calls it; `permit` raises if it may not any more."""
-        return HelpdeskCalls(self, run, permit)
+        return HelpdeskCalls(self._http, run, permit, self._retries, self._sleep)
 
 
 class HelpdeskCalls:
     """The calls of one run.
 
-    Each takes a slot of the shared limiter; waiting for one is no attempt.  A helpdesk that refuses
-    a request with 429 holds everybody for as long as it says, and ends the run the tenth time.
+    Waiting for a slot of the limiter or for an open circuit is no attempt, and a 429 is none.  A
+    helpdesk that refuses a request so holds everybody for as long as it says, and ends the run the
+    tenth time.
     """
 
-    def __init__(self, client: HelpdeskClient, run: str, permit: Permit) -> None:
-        self._client = client
+    def __init__(
+        self,
+        http: GuardedHttp,
+        run: str,
+        permit: Permit,
+        retries: RetryPolicy,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._http = http
         self._run = run
         self._permit = permit
+        self._retries = retries
+        self._sleep = sleep
 
     async def page(self, number: int) -> Page:
         """Page `number` (1, 2...).
@@ -85,7 +80,7 @@ class HelpdeskCalls:
             LeaseLostError: the run is no longer ours; nobody was called.
         """
         parameters = {"page": number, "page_size": PAGE_SIZE}
-        request = _Request(f"page {number}", _TICKETS, parameters)
+        request = Request(f"page {number}", _TICKETS, parameters)
         return await self._patiently(request, lambda body: read_page(body or b"", number))
 
     async def deleted_ids(self) -> frozenset[str] | None:
@@ -95,7 +90,7 @@ class HelpdeskCalls:
             HelpdeskError: the helpdesk refused, or every attempt failed.
             LeaseLostError: the run is no longer ours; nobody was called.
         """
-        request = _Request("deleted tickets", _DELETED, may_be_missing=True)
+        request = Request("deleted tickets", _DELETED, may_be_missing=True)
         return await self._patiently(request, lambda b: None if b is None else read_deleted_ids(b))
 
     async def ticket(self, external_id: str) -> Mapping[str, Any] | None:
@@ -108,47 +103,43 @@ class HelpdeskCalls:
         name = quote(external_id, safe="")
         # Clients and servers take dots alone for a step up.
         name = name if name.strip(".") else name.replace(".", "%2E")
-        path = f"{_TICKETS}/{name}"
-        request = _Request(f"ticket {external_id}", path, may_be_missing=True)
+        request = Request(f"ticket {external_id}", f"{_TICKETS}/{name}", may_be_missing=True)
         return await self._patiently(request, lambda b: None if b is None else read_detail(b))
 
-    async def _patiently(self, request: _Request, read: Callable[[bytes | None], T]) -> T:
-        """What `read` makes of the answer; of 404 it gets None, if that is an answer."""
+    async def _patiently(self, request: Request, read: Callable[[bytes | None], T]) -> T:
         failures = 0
-        retries = self._client.retries
         while True:
             try:
-                return read(await self._answer(request))
+                return await self._attempt(request, read)
             except HelpdeskError as error:
                 if not error.retryable:
-                    raise HelpdeskError(
-                        f"{request.name}: {error.reason}", retryable=False
-                    ) from error
+                    reason = f"{request.name}: {error.reason}"
+                    raise HelpdeskError(reason, retryable=False) from error
                 failures += 1
                 log.warning(
                     "call_failed", request=request.name, run=self._run, attempt=failures,
                     reason=error.reason,
                 )  # fmt: skip
-                if retries.gives_up_after(failures):
+                if self._retries.gives_up_after(failures):
                     reason = f"{request.name}: {error.reason}, after {failures} attempts"
                     raise HelpdeskError(reason, retryable=False) from error
-                await self._client.sleep(retries.delay(failures, random.random()))  # noqa: S311
+                await self._sleep(self._retries.delay(failures, random.random()))  # noqa: S311
 
-    async def _answer(self, request: _Request) -> bytes | None:
-        """The body of one attempt's answer; a 429 is no attempt."""
-        for refusals in range(1, _MOST_REFUSALS + 1):
-            status, headers, body = await self._call(request)
-            if status != httpx.codes.TOO_MANY_REQUESTS:
-                break
-            await self._hold(request, headers.get("retry-after"), refusals)
-        if status == httpx.codes.OK:
-            return body
-        if status == httpx.codes.NOT_FOUND and request.may_be_missing:
-            return None
-        where = f" to {headers['location']}" if "location" in headers else ""
-        raise HelpdeskError(f"answered {status}{where}", retryable=status >= _SERVER_ERRORS)
+    async def _attempt(self, request: Request, read: Callable[[bytes | None], T]) -> T:
+        """One attempt, once the circuit and the helpdesk's limit let it through."""
+        refusals = 0
+        while True:
+            answer = await self._http.call(request, read, self._run, self._permit)
+            match answer:
+                case CircuitOpen():
+                    await self._sleep(answer.seconds)
+                case RateLimited():
+                    refusals += 1
+                    await self._hold(request, answer.retry_after, refusals)
+                case _:
+                    return answer
 
-    async def _hold(self, request: _Request, header: str | None, refusals: int) -> None:
+    async def _hold(self, request: Request, header: str | None, refusals: int) -> None:
         """Hold everybody, unless this request was refused too often to go on."""
         shown = None if header is None else header[:60]
         if refusals == _MOST_REFUSALS:
@@ -158,28 +149,5 @@ class HelpdeskCalls:
         log.warning(
             "rate_limited", request=request.name, run=self._run, seconds=seconds, retry_after=shown
         )
-        await self._client.limiter.hold(seconds)
-        await self._client.sleep(seconds)
-
-    async def _call(self, request: _Request) -> tuple[int, httpx.Headers, bytes]:
-        async with self._client.limiter.slot(self._run):
-            await self._permit()
-            try:
-                return await self._get(request)
-            except httpx.TimeoutException as error:
-                kind = type(error).__name__
-                raise HelpdeskError(f"timed out ({kind})", retryable=True) from error
-            except httpx.HTTPError as error:
-                kind = type(error).__name__
-                raise HelpdeskError(f"{kind}: {error}", retryable=True) from error
-
-    async def _get(self, request: _Request) -> tuple[int, httpx.Headers, bytes]:
-        body = bytearray()
-        parameters = dict(request.parameters)
-        async with self._client.http.stream("GET", request.path, params=parameters) as response:
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > _LARGEST_BODY:
-                    reason = f"sent over {_LARGEST_BODY} bytes"
-                    raise HelpdeskError(reason, retryable=False)
-        return response.status_code, response.headers, bytes(body)
+        await self._http.hold(seconds)
+        await self._sleep(seconds)

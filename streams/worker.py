@@ -11,6 +11,7 @@ import structlog
 
 from domain.topics import CLASSIFIED, RAW
 from infra.checkpoints import Checkpoints
+from infra.circuits import HELPDESK, circuits_of
 from infra.claims import Claims
 from infra.crawl_watch import CrawlWatch
 from infra.jobs import Jobs
@@ -28,6 +29,7 @@ from infra.startup import wait_for_engines
 from streams.classifier import ClassifierStep
 from streams.crawl import Crawler
 from streams.faust_app import FaustApp, create_faust_app
+from streams.guarded_call import GuardedHttp
 from streams.helpdesk import HelpdeskClient
 from streams.ingestion import Ingestion
 from streams.sync import OUTBOX_SEQUENCE, SyncStep
@@ -140,7 +142,7 @@ async def create_ingestion(
     claims = Claims(mongo, jobs, _name())
     limiter = Limiter(
         mongo,
-        "helpdesk",
+        HELPDESK,
         limit=settings.helpdesk_rate_limit,
         period=settings.helpdesk_rate_period,
         timeout=settings.helpdesk_timeout,
@@ -151,7 +153,7 @@ async def create_ingestion(
         jobs,
         claims,
         publisher,
-        HelpdeskClient(http, limiter),
+        HelpdeskClient(GuardedHttp(http, limiter, circuits_of(mongo, settings)[HELPDESK])),
         most_deleted_percent=settings.ingest_max_delete_percent,
     )
     return Ingestion(

@@ -36,7 +36,8 @@ async def calls(limiter: Limiter, run: str, number: int, seconds: float = 0.0) -
     arrived = []
     durations = random.Random(run)
     for _ in range(number):
-        async with limiter.slot(run):
+        async with limiter.slot(run) as slot:
+            slot.is_used = True
             arrived.append(asyncio.get_running_loop().time())
             await asyncio.sleep(durations.uniform(0, seconds))
     return arrived
@@ -125,7 +126,7 @@ async def test_the_slot_of_a_caller_that_died_runs_out(
 ) -> None:
     limiter = process(1, 0.3, 0.3)
     held = limiter.slot("dead")
-    await held.__aenter__()
+    (await held.__aenter__()).is_used = True
     began = asyncio.get_running_loop().time()
 
     (arrived,) = await calls(process(1, 0.3, 0.3), "alive", 1)
@@ -139,7 +140,8 @@ async def test_a_slow_call_holds_its_slot_until_a_period_after_its_answer(
     process: Callable[..., Limiter],
 ) -> None:
     loop = asyncio.get_running_loop()
-    async with process(1, 0.5).slot("slow"):
+    async with process(1, 0.5).slot("slow") as slot:
+        slot.is_used = True
         await asyncio.sleep(0.7)
     answered = loop.time()
 
@@ -158,6 +160,23 @@ async def test_who_is_cancelled_while_waiting_holds_nothing(
     await _cancelled(waiting)
 
     assert [slot["run"] for slot in await _slots(mongo)] == ["run-1", "run-1"]
+
+
+async def test_a_slot_without_a_call_is_given_back(process: Callable[..., Limiter]) -> None:
+    for _ in range(3):
+        async with process(1, 60.0).slot("run-1"):
+            pass
+
+    assert len(await asyncio.wait_for(calls(process(1, 60.0), "run-2", 1), 5)) == 1
+
+
+async def test_a_hold_stops_also_who_has_no_limit(process: Callable[..., Limiter]) -> None:
+    began = asyncio.get_running_loop().time()
+    await process().hold(0.5)
+
+    (arrived,) = await calls(process(0), "run-1", 1)
+
+    assert arrived - began >= 0.49
 
 
 async def test_a_limit_of_zero_is_none(mongo: Mongo) -> None:

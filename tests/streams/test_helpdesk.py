@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -10,11 +11,16 @@ import pytest
 from dev.helpdesk.faults import AnyFault, Drop, EmptyPage, Garbage, Hang, Refusal, Shape
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
+from domain.circuit import CircuitRules
 from domain.errors import HelpdeskError, LeaseLostError
 from domain.retry import RetryPolicy
+from infra.circuits import Circuit
+from infra.leases import NEVER
 from infra.limiter import Limiter
 from infra.mongo import Mongo
+from streams.guarded_call import GuardedHttp
 from streams.helpdesk import HelpdeskCalls, HelpdeskClient
+from tests.integration.pipeline import eventually
 
 pytestmark = pytest.mark.services
 
@@ -36,20 +42,30 @@ def desk(server: HelpdeskServer) -> HelpdeskServer:
     return server
 
 
+class _NotedHolds(Limiter):
+    """Notes holds instead of making everybody wait."""
+
+    async def hold(self, seconds: float) -> None:
+        """Hold nobody."""
+
+
 class Caller:
     """A client of one run that notes how long it slept instead of sleeping."""
 
-    def __init__(self, mongo: Mongo, url: str) -> None:
+    def __init__(self, mongo: Mongo, url: str, rules: CircuitRules) -> None:
         self.slept: list[float] = []
         self.is_lost = False
         self.http = httpx.AsyncClient(base_url=url, timeout=0.4)
-        self.limiter = Limiter(mongo, "helpdesk", limit=0, period=60, timeout=1)
+        self.limiter = _NotedHolds(mongo, "helpdesk", limit=0, period=60, timeout=1)
         retries = RetryPolicy(first=0.5, longest=20.0, attempts=6)
-        client = HelpdeskClient(self.http, self.limiter, retries=retries, sleep=self._sleep)
+        self.circuit = Circuit(mongo, "helpdesk", rules)
+        self.http_guard = GuardedHttp(self.http, self.limiter, self.circuit)
+        client = HelpdeskClient(self.http_guard, retries=retries, sleep=self._sleep)
         self.calls: HelpdeskCalls = client.calls("run-1", self._permit)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        await asyncio.sleep(min(seconds, 0.01))
 
     async def _permit(self) -> None:
         if self.is_lost:
@@ -59,7 +75,7 @@ class Caller:
 @pytest.fixture
 async def caller(mongo: Mongo, desk: HelpdeskServer) -> AsyncIterator[Caller]:
     """A caller of the helpdesk."""
-    made = Caller(mongo, desk.url)
+    made = Caller(mongo, desk.url, CircuitRules(failures=50, window=50))
     yield made
     await made.http.aclose()
 
@@ -164,17 +180,77 @@ async def test_a_refusal_spends_no_attempt(desk: HelpdeskServer, caller: Caller)
     assert len((await caller.calls.page(2)).rows) == 100
 
 
-async def test_a_refusal_holds_everybody(
-    desk: HelpdeskServer, caller: Caller, mongo: Mongo
-) -> None:
+async def test_a_refusal_holds_everybody(desk: HelpdeskServer, mongo: Mongo) -> None:
     desk.install_faults([Refusal(status=429, retry_after="60")])
-    another = Limiter(mongo, "helpdesk", limit=60, period=60, timeout=1)
+    limiter = Limiter(mongo, "helpdesk", limit=60, period=60, timeout=1)
+    async with httpx.AsyncClient(base_url=desk.url) as http:
+        guarded = GuardedHttp(http, limiter, Circuit(mongo, "helpdesk", CircuitRules()))
+        refused = asyncio.create_task(HelpdeskClient(guarded).calls("run-1", _allowed).page(1))
+        await eventually(lambda: mongo["limiters"].find_one({"held_until": {"$gt": NEVER}}))
 
-    await caller.calls.page(2)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5), limiter.slot("run-2"):
+                pass
+        refused.cancel()
+        await asyncio.gather(refused, return_exceptions=True)
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5), another.slot("run-2"):
-            pass
+    assert len(desk.requests(TICKETS)) == 1
+
+
+async def _allowed() -> None:
+    return None
+
+
+async def test_an_open_circuit_is_waited_for_and_spends_no_attempt(
+    desk: HelpdeskServer, mongo: Mongo
+) -> None:
+    desk.install_faults([Refusal(status=500, times=5)])
+    caller = Caller(mongo, desk.url, CircuitRules(failures=3, window=5, open_seconds=0.5))
+
+    assert len((await caller.calls.page(2)).rows) == 100
+
+    arrivals = [record.arrived_monotonic for record in desk.requests(TICKETS)]
+    pauses = [later - earlier for earlier, later in pairwise(arrivals)]
+    assert len(arrivals) == 6
+    assert min(pauses[2:]) >= 0.49, "three failures open it, and each failed probe again"
+    assert (await caller.circuit.status()).phase == "closed"
+    await caller.http.aclose()
+
+
+@pytest.mark.parametrize("status", [404, 401, 429])
+async def test_a_refusal_is_no_failure_of_the_helpdesk(
+    desk: HelpdeskServer, mongo: Mongo, status: int
+) -> None:
+    desk.install_faults([Refusal(status=status, times=None)])
+    caller = Caller(mongo, desk.url, CircuitRules(failures=1, window=1, open_seconds=60))
+
+    await failure(caller)
+
+    assert (await caller.circuit.status()).phase == "closed"
+    await caller.http.aclose()
+
+
+async def test_a_call_that_was_not_made_leaves_the_probe_to_others(
+    desk: HelpdeskServer, mongo: Mongo
+) -> None:
+    caller = Caller(mongo, desk.url, CircuitRules(failures=1, window=1, open_seconds=0.2))
+    desk.install_faults([Refusal(status=500)])
+    lost = Caller(mongo, desk.url, CircuitRules(failures=1, window=1, open_seconds=0.2))
+    lost.is_lost = True
+    with pytest.raises(HelpdeskError):
+        await (
+            HelpdeskClient(caller.http_guard, retries=RetryPolicy(attempts=1))
+            .calls("run-1", _allowed)
+            .page(1)
+        )
+    await eventually(caller.circuit.status, lambda status: status.phase != "closed")
+
+    with pytest.raises(LeaseLostError):
+        await lost.calls.page(1)
+
+    assert len((await asyncio.wait_for(caller.calls.page(1), 5)).rows) == 100
+    await caller.http.aclose()
+    await lost.http.aclose()
 
 
 async def test_a_run_that_was_lost_calls_nobody(desk: HelpdeskServer, caller: Caller) -> None:
