@@ -243,6 +243,7 @@ def _settings(engines: Engines, helpdesk_url: str, layout: Layout) -> Settings:
         helpdesk_rate_limit=layout.limit,
         helpdesk_rate_period=layout.period,
         helpdesk_timeout=layout.helpdesk_timeout,
+        breaker_open_seconds=1.0,
         lease_seconds=layout.lease_seconds,
     )
 

@@ -1,6 +1,7 @@
 """A crawl that its worker cannot go on with, and the worker that goes on with it."""
 
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from dev.engines import Engines
 from dev.helpdesk.faults import SlowAnswer
 from tests.faults.deployment import Process
-from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, until
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, started, until
 
 pytestmark = pytest.mark.services
 
@@ -90,6 +91,29 @@ async def test_a_worker_that_was_frozen_beyond_its_lease_does_nothing_more(
         assert await desk.audit(job_id) == audit
         assert await desk.tickets(TENANT) == tickets
         assert {len(await desk.history(TENANT, id_)) for id_ in list(tickets)[:50]} == {1}
+
+
+async def test_a_worker_that_dies_while_it_stores_a_page_is_replaced(
+    engines: Engines, tmp_path: Path
+) -> None:
+    layout = Layout(workers=0, tickets=3000)
+    async with running_desk(engines, tmp_path, layout) as desk:
+        desk.helpdesk.install_faults([SlowAnswer(seconds=PAGE_SECONDS, times=None)])
+        first = desk.start_worker(crash_at="page_counted:25")
+        job_id = await desk.begin(TENANT, pages=1)
+        await started([desk.start_worker()])
+        assert first.is_alive, "it died before there was another"
+        await until(lambda: _exit_code(first), lambda code: code is not None)
+        died_at = time.monotonic()
+        ended = await desk.ended(job_id)
+        audit = await desk.audit(job_id)
+
+        assert (ended["status"], audit["fetched"]) == ("SUCCESS", 3000)
+        assert reconciled(audit)
+        assert _resumed_at(desk, first) == 25
+        _assert_read_on(desk, 25, pages=30)
+        asked = [c.arrived_monotonic for c in desk.calls() if c.arrived_monotonic > died_at]
+        assert asked[0] - died_at < 2 * layout.lease_seconds
 
 
 def _crawling(desk: Desk) -> Process:
