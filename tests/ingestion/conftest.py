@@ -24,6 +24,7 @@ async def desk(shared_desk: Desk) -> AsyncIterator[Desk]:
     """The shared deployment, its helpdesk sound; each test uses tenants of its own."""
     shared_desk.helpdesk.remove_faults()
     shared_desk.helpdesk.forget_requests()
+    await shared_desk.forgive()
     assert (await shared_desk.apis[0].post("/circuit/helpdesk/reset")).status_code == 200
     yield shared_desk
     shared_desk.helpdesk.remove_faults()

@@ -80,6 +80,7 @@ async def test_a_crawl_that_waits_is_stopped_at_once(desk: Desk, fault: AnyFault
     stopped = await desk.cancel(job_id, api=1, wait=10)
     answered_at = time.monotonic()
     desk.helpdesk.remove_faults()
+    await desk.forgive()
     free = await desk.start_run(who, wait=20)
 
     assert (stopped.status_code, stopped.json()["status"]) == (200, "CANCELLED")
