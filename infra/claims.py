@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from pymongo import ASCENDING
-
 from domain.errors import LeaseLostError
 from domain.records import RunOutcome
 from infra import collections, crash_points
@@ -20,6 +18,23 @@ from infra.stored_pages import StoredPage, fetch_percent, position_fields
 
 _MOST_RESUMES: Final = 3
 _CANDIDATES: Final = 50
+# Crawls that nobody works on, the longest waiting first.
+_WAITING: Final[list[dict[str, Any]]] = [
+    {"$match": {"phase": {"$in": ["queued", "fetching"]}, "parent_id": None}},
+    {
+        "$lookup": {
+            "from": collections.LEASES,
+            "localField": "tenant_id",
+            "foreignField": "_id",
+            "as": "lease",
+        }
+    },
+    {"$set": {"is_late": {"$lte": [{"$first": "$lease.expires_at"}, "$$NOW"]}}},
+    {"$match": {"$or": [{"phase": "queued"}, {"is_late": True}]}},
+    {"$sort": {"requested_at": 1}},
+    {"$limit": _CANDIDATES},
+    {"$project": {"phase": 1}},
+]
 
 
 class Claims:
@@ -36,15 +51,8 @@ class Claims:
 
     async def claim(self) -> Document | None:
         """Take one crawl that is queued, or whose worker let its lease expire; None if none is."""
-        waiting = {"phase": {"$in": ["queued", "fetching"]}, "parent_id": None}
-        async for job in (
-            self._documents.find(waiting, {"tenant_id": 1, "phase": 1})
-            .sort("requested_at", ASCENDING)
-            .limit(_CANDIDATES)
-        ):
+        async for job in self._documents.aggregate(_WAITING):
             if job["phase"] == "fetching":
-                if await self._jobs.leases.find(job["tenant_id"]) is not None:
-                    continue
                 # Its worker may have died in a transaction on what is changed here.
                 await self._owners.end(crawl_owner(job["_id"]))
             claimed = await in_transaction(self._mongo, partial(self._claim, job["_id"]))
