@@ -1,5 +1,7 @@
 """A helpdesk that fails: a run goes on or says why not, and never takes silence for deletion."""
 
+from typing import get_args
+
 import pytest
 
 from dev.helpdesk.faults import (
@@ -11,6 +13,7 @@ from dev.helpdesk.faults import (
     OmittedRows,
     Refusal,
     RepeatedPage,
+    Shape,
     WrongTotal,
 )
 from tests.ingestion.desk import Desk, reconciled, ticket_row
@@ -40,17 +43,43 @@ STUMBLES: list[AnyFault] = [
 ]
 
 
-async def test_a_helpdesk_that_stumbles_is_read_to_the_end(desk: Desk) -> None:
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+# Each shape once, three in a row on each of three pages.
+EVERY_GARBAGE: list[AnyFault] = [
+    Garbage(shape=shape, page=1 + number // 3, from_request=1 + number % 3)
+    for number, shape in enumerate(SHAPES)
+]
+
+
+@pytest.mark.parametrize("faults", [STUMBLES, EVERY_GARBAGE], ids=["all kinds", "garbage"])
+async def test_a_helpdesk_that_stumbles_is_read_to_the_end(
+    desk: Desk, faults: list[AnyFault]
+) -> None:
     who = await _known_tenant(desk)
     everything = sum(desk.helpdesk.counts().values())
-    desk.helpdesk.install_faults(STUMBLES)
+    desk.helpdesk.install_faults(faults)
 
     audit = await desk.ingest(who)
 
-    assert desk.helpdesk.faults_fired() == [1] * len(STUMBLES)
+    assert desk.helpdesk.faults_fired() == [1] * len(faults)
     assert (audit["status"], audit["fetched"], audit["errors"]) == ("SUCCESS", everything, [])
     assert (audit["unchanged"], audit["deleted"]) == (TICKETS - 1, 1)
     assert reconciled(audit)
+
+
+# One attempt after the other fails in another way; none of them begins the count anew.
+EVERY_WAY: list[AnyFault] = [
+    Drop(after_bytes=0, page=2, from_request=1),
+    Hang(page=2, from_request=2),
+    Garbage(page=2, from_request=3),
+    Refusal(status=500, page=2, from_request=4),
+    EmptyPage(page=2, from_request=5),
+    Drop(after_bytes=200, page=2, from_request=6),
+]
+
+
+async def test_a_helpdesk_that_fails_in_every_way_fails_the_run(desk: Desk) -> None:
+    await _fails(desk, EVERY_WAY, "page 2: RemoteProtocolError")
 
 
 FAILURES: list[tuple[AnyFault, str]] = [
@@ -67,9 +96,7 @@ LONG_FAILURES: list[tuple[AnyFault, str]] = [
     (Drop(page=2, times=None), "page 2: RemoteProtocolError"),
     (Drop(after_bytes=0, page=2, times=None), "page 2: RemoteProtocolError"),
     (Hang(page=2, times=None), "page 2: timed out (ReadTimeout), after 6 attempts"),
-    (Garbage(page=2, times=None), "page 2: "),
-    (Garbage(shape="tickets_not_a_list", page=2, times=None), "page 2: "),
-    (Garbage(shape="wrong_next_page", page=2, times=None), "page 2: "),
+    *((Garbage(shape=shape, page=2, times=None), "page 2: garbage: ") for shape in SHAPES),
     (Refusal(status=500, route="deleted", times=None), "deleted tickets: answered 500"),
 ]
 
@@ -78,7 +105,7 @@ LONG_FAILURES: list[tuple[AnyFault, str]] = [
 async def test_a_run_that_cannot_go_on_fails_with_the_reason(
     desk: Desk, fault: AnyFault, reason: str
 ) -> None:
-    await _fails(desk, fault, reason)
+    await _fails(desk, [fault], reason)
 
 
 @pytest.mark.faults
@@ -86,7 +113,7 @@ async def test_a_run_that_cannot_go_on_fails_with_the_reason(
 async def test_a_run_that_gives_up_in_the_end_fails_with_the_reason(
     desk: Desk, fault: AnyFault, reason: str
 ) -> None:
-    await _fails(desk, fault, reason)
+    await _fails(desk, [fault], reason)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +137,9 @@ async def test_a_crawl_that_was_shown_too_little_is_no_success(desk: Desk, fault
     await _assert_whole_and_free(desk, who)
 
 
-async def _fails(desk: Desk, fault: AnyFault, reason: str) -> None:
+async def _fails(desk: Desk, faults: list[AnyFault], reason: str) -> None:
     who = await _known_tenant(desk)
-    desk.helpdesk.install_faults([fault])
+    desk.helpdesk.install_faults(faults)
 
     audit = await desk.ingest(who)
 
