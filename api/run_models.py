@@ -44,6 +44,7 @@ class Progress(BaseModel):
     eta_seconds: float | None = Field(description="Null while nobody can tell.")
     counters: Counters
     jobs: dict[str, str] = Field(description="For all tenants: the run of each.")
+    skipped: list[str] = Field(description="For all tenants: those that another run held.")
     errors: list[str]
 
 
@@ -63,6 +64,7 @@ class RunAccepted(BaseModel):
                     "status": "queued",
                     "requested_at": "2026-01-31T12:00:00.000Z",
                     "jobs": {},
+                    "skipped": [],
                     "progress": "/ingest/progress/0b0e8bb2-3f0e-4c36-9d1e-6d7f6f6f0f4a",
                 }
             ]
@@ -74,6 +76,7 @@ class RunAccepted(BaseModel):
     status: Phase
     requested_at: datetime
     jobs: dict[str, str]
+    skipped: list[str]
     progress: str
 
 

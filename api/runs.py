@@ -122,6 +122,7 @@ def progress(run: RunState, now: datetime) -> dict[str, Any]:
         "eta_seconds": _eta(run, percent, now),
         "counters": counters(job, run.tally),
         "jobs": job["jobs"],
+        "skipped": job.get("skipped", []),
         "errors": job["errors"],
     }
 
@@ -134,6 +135,7 @@ def accepted(job: Document, progress_path: str) -> dict[str, Any]:
         "status": job["phase"],
         "requested_at": shown_instant(job["requested_at"]),
         "jobs": job["jobs"],
+        "skipped": job.get("skipped", []),
         "progress": progress_path,
     }
 

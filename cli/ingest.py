@@ -103,5 +103,7 @@ def _print(run: "Run") -> None:
 
     console = Console()
     console.print(table("Counters", ("tenant", "status", *COUNTERS), counter_rows(run)))
+    if skipped := run.job["skipped"]:
+        console.print(f"skipped, as another run holds them: {', '.join(skipped)}", markup=False)
     for error in run.job["errors"]:
         console.print(f"error: {error}", markup=False, style="red")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from domain.errors import LeaseLostError
 from domain.records import RunOutcome
 from infra import collections, crash_points
+from infra.job_documents import with_defaults
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners, crawl_owner
@@ -74,8 +75,7 @@ class Claims:
         if stored.rows:
             documents = page(job["_id"], stored.sequence, stored.rows)
             await self._outbox.insert_many(documents, session=session)
-        gone = list(published)
-        if gone:
+        if gone := list(published):
             await self._outbox.delete_many({"_id": {"$in": gone}}, session=session)
 
     async def has_page(self, job: Document, stored: StoredPage) -> bool:
@@ -112,7 +112,7 @@ class Claims:
         """
         if (found := await self._documents.find_one(_mine(job))) is None:
             raise LeaseLostError(job["_id"])
-        return found
+        return with_defaults(found)
 
     async def advance(self, job: Document, update: Mapping[str, Any], session: Session) -> None:
         """Change the crawl's document, if it is still ours.
@@ -175,7 +175,7 @@ class Claims:
             {"$set": {"phase": "fetching", "started_at": begun["started_at"]}},
             session=session,
         )
-        return job | begun
+        return with_defaults(job) | begun
 
     async def _count(self, job: Document, stored: StoredPage, session: Session) -> None:
         position = {

@@ -23,6 +23,8 @@ _UNSTARTED: Final[Document] = {
     "pages_total": None,
     "total_count": None,
     "sweep": 1,
+    "steps_back": 0,
+    "found": 0,
     "reconciled": False,
     "confirm_deletions": False,
     "complete": False,
@@ -31,7 +33,6 @@ _UNSTARTED: Final[Document] = {
     "fetched": 0,
     "foreign": 0,
     "rejected": 0,
-    "warnings": [],
     "tally": None,
 }
 
@@ -50,9 +51,15 @@ def new_job(
         "requested_at": datetime.now(UTC),
         "errors": [],
         "jobs": {},
+        "skipped": [],
         "sent": [0] * partitions,
         **wanted,
     }
+
+
+def with_defaults(job: Document) -> Document:
+    """A job's document with every field that an earlier release may not have written."""
+    return _UNSTARTED | {"skipped": []} | job
 
 
 def open_job_of(tenant_id: str) -> Document:

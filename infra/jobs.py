@@ -67,6 +67,8 @@ class Jobs:
         taken = [each for each, lease in zip(jobs, before, strict=True) if lease is not None]
         if before[0] is None or len(taken) < min(len(jobs), 2):
             raise await self._busy(tenants[0] if before[0] is None else tenants[1], session)
+        busy = [each for each, lease in zip(jobs, before, strict=True) if lease is None]
+        job["skipped"] = [each["tenant_id"] for each in busy]
         job["jobs"] = {child["tenant_id"]: child["_id"] for child in taken[1:]}
         await self._succeed(before, job, session)
         for each in taken:

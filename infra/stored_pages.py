@@ -43,10 +43,10 @@ def position_of(job: Document) -> Position:
     """Where the crawl of a job document reads on."""
     return Position(
         job["next_page"],
-        job.get("sweep", 1),
-        job.get("total_count"),
-        job.get("steps_back", 0),
-        job.get("found", 0),
+        job["sweep"],
+        job["total_count"],
+        job["steps_back"],
+        job["found"],
     )
 
 

@@ -15,6 +15,7 @@ from domain.sightings import Sightings
 from infra import collections, crash_points
 from infra.absences import Absences
 from infra.conclusions import Conclusions
+from infra.job_documents import with_defaults
 from infra.mongo import Document, Mongo
 from infra.retrying import in_transaction
 from infra.run_outbox import RawRow, RunOutbox, page
@@ -77,7 +78,7 @@ class Reconciliation:
         if job["tenant_id"] != ALL_TENANTS:
             return [job]
         found = await self._jobs.find({"parent_id": job["_id"]}).sort("tenant_id").to_list(None)
-        return [part for part in found if part.get("since_start", True)]
+        return [with_defaults(part) for part in found if part.get("since_start", True)]
 
     async def _reconcile(
         self, job: Document, part: Document, seen: Sightings, witness: Witness

@@ -27,12 +27,15 @@ class TenantRuns:
         """The run of each tenant, the new ones among these rows included."""
         if job["tenant_id"] != ALL_TENANTS:
             return {job["tenant_id"]: job["_id"]}
-        skipped: set[str] = job.setdefault("skipped", set())
-        for tenant_id in sorted(tenants_of(rows) - set(job["jobs"]) - skipped):
+        skipped: list[str] = job["skipped"]
+        for tenant_id in sorted(tenants_of(rows) - set(job["jobs"]) - set(skipped)):
             await self._jobs.leases.prepare(tenant_id)
             child = await in_transaction(self._mongo, partial(self._join, job, tenant_id))
             if child is None:
-                skipped.add(tenant_id)
+                skipped.append(tenant_id)
+                await self._documents.update_one(
+                    {"_id": job["_id"]}, {"$addToSet": {"skipped": tenant_id}}
+                )
                 log.warning("tenant_skipped", job_id=job["_id"], tenant_id=tenant_id)
             else:
                 job["jobs"][tenant_id] = child

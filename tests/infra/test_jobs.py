@@ -143,6 +143,7 @@ async def test_all_tenants_are_busy_only_if_none_is_free(jobs: Jobs) -> None:
     with pytest.raises(TenantBusyError, match=first["_id"]):
         await jobs.request("*", ["acme", "globex"])
     assert acme["_id"] not in first["jobs"].values()
+    assert first["skipped"] == ["acme"]
 
 
 async def test_a_star_run_that_gets_no_tenant_leaves_nothing(mongo: Mongo, jobs: Jobs) -> None:
