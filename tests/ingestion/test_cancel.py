@@ -62,13 +62,16 @@ async def test_a_run_that_is_stopped_has_ended_and_keeps_what_it_read(desk: Desk
 @pytest.mark.parametrize(
     "fault",
     [
-        Refusal(status=429, retry_after="60", page=2, times=None),
-        Refusal(status=429, retry_date_in=60.0, page=2, times=None),
-        Refusal(status=503, page=2, times=None),
-        Garbage(page=2, times=None),
-        Hang(page=2, times=None),
+        pytest.param(Refusal(status=429, retry_after="60", page=2, times=None), id="60 s"),
+        pytest.param(Refusal(status=503, page=2, times=None), id="503"),
+        pytest.param(
+            Refusal(status=429, retry_date_in=60.0, page=2, times=None),
+            id="a date",
+            marks=pytest.mark.faults,
+        ),
+        pytest.param(Garbage(page=2, times=None), id="garbage", marks=pytest.mark.faults),
+        pytest.param(Hang(page=2, times=None), id="no answer", marks=pytest.mark.faults),
     ],
-    ids=["retry after 60 s", "retry after a date", "503", "garbage", "no answer"],
 )
 async def test_a_crawl_that_waits_is_stopped_at_once(desk: Desk, fault: AnyFault) -> None:
     who = tenant()

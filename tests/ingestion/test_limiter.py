@@ -45,6 +45,7 @@ async def test_four_long_crawls_use_the_limit_and_never_exceed_it(
         _assert_no_period_was_lost(calls, layout)
 
 
+@pytest.mark.faults
 async def test_a_worker_that_is_killed_leaves_its_calls_in_the_window(
     engines: Engines, tmp_path: Path
 ) -> None:
