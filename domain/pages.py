@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import msgspec
 
 from domain.errors import HelpdeskError
 from domain.sweeps import PAGE_SIZE
+
+_LARGEST: Final = 2**31 - 1  # no helpdesk has more pages or tickets, and any database holds it
+_LONGEST_INTEGER: Final = 40  # digits; the interpreter refuses thousands
 
 
 class Page(NamedTuple):
@@ -31,9 +34,9 @@ def read_page(content: bytes, number: int) -> Page:
     rows, next_page, total = body.get("tickets"), body.get("next_page"), body.get("total_count")
     if not isinstance(rows, list):
         raise _garbage("tickets is no list")
-    if "next_page" not in body or not (next_page is None or _is_whole(next_page)):
+    if "next_page" not in body or not (next_page is None or _is_number(next_page)):
         raise _garbage("next_page is no number")
-    is_count = isinstance(total, int) and _is_whole(total) and total >= 0
+    is_count = _is_number(total) and total >= 0
     page = Page(rows, next_page, total if is_count else None)
     if reason := _contradiction(page, number):
         raise _garbage(reason)
@@ -85,12 +88,20 @@ def _decoded(content: bytes) -> object:
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        # One row with a lone surrogate must not cost the others: this decoder lets it through,
-        # and the row's own validation refuses it.
-        return json.loads(content)
+        # One row with a lone surrogate or a number beyond all bounds must not cost the others: this
+        # decoder lets it through, and the row's own validation refuses it.
+        return json.loads(content, parse_int=_integer)
 
 
-def _is_whole(value: object) -> bool:
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    return _is_whole(value) and abs(value) <= _LARGEST
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

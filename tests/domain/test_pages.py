@@ -36,7 +36,7 @@ def test_a_page_is_its_rows_and_where_to_go_on() -> None:
     )
 
 
-@pytest.mark.parametrize("total", ["many", None, True, 1.5, -1])
+@pytest.mark.parametrize("total", ["many", None, True, 1.5, -1, 2**31, 2**63, 10**30])
 def test_a_count_that_is_none_is_unknown(total: Any) -> None:
     assert read_page(body(total=total), 1).total_count is None
 
@@ -47,7 +47,8 @@ def test_a_count_that_is_none_is_unknown(total: Any) -> None:
         b"", b"null", b"[1]", b"<html>", b'{"items": []}', b'{"tickets": {}, "next_page": null}',
         b'{"tickets": []}', b'{"tickets": [], "next_page": "2"}',
         b'{"tickets": [], "next_page": true}', b'{"tickets": [], "next_page": null, "x": "\xff"}',
-        b'{"tickets": [' + b"[" * 100_000, body()[:-5],
+        b'{"tickets": [' + b"[" * 100_000, body()[:-5], body(next_page=2**63),
+        b'{"tickets": [], "next_page": ' + b"9" * 5000 + b"}",
     ],
 )  # fmt: skip
 def test_anything_else_is_garbage(content: bytes) -> None:
@@ -58,6 +59,15 @@ def test_one_row_that_utf_8_cannot_hold_does_not_spoil_the_page() -> None:
     page = read_page(b'{"tickets": [{"id": "\\ud83d"}], "next_page": null}', 1)
 
     assert page.rows == [{"id": "\ud83d"}]
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN"])
+def test_one_row_with_a_number_beyond_all_bounds_does_not_spoil_the_page(number: str) -> None:
+    rows = f'[{{"id": {number}}}, {{"id": "T-1"}}]'
+    page = read_page(f'{{"tickets": {rows}, "next_page": null, "total_count": 2}}'.encode(), 1)
+
+    assert isinstance(page.rows[0]["id"], float), "what no rule of a row takes for an id"
+    assert page.rows[1] == {"id": "T-1"}
 
 
 def test_an_end_before_all_that_is_counted_is_garbage() -> None:
