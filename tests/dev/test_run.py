@@ -133,7 +133,7 @@ def test_a_second_start_finds_everything_and_ctrl_c_ends_it(local_run: LocalRun)
     assert not any(child.is_running() for child in family)
 
 
-@pytest.mark.services
+@pytest.mark.faults
 @pytest.mark.timeout(300)
 def test_a_death_ends_everything_and_is_named(local_run: LocalRun) -> None:
     with local_run.running() as process:
