@@ -1,10 +1,11 @@
 """The helpdesk's limit, as the helpdesk's own log shows it."""
 
 import asyncio
-import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,35 +15,37 @@ from dev.helpdesk.generator import SAMPLE_TENANTS
 from dev.helpdesk.records import RequestRecord
 from domain.sweeps import PAGE_SIZE
 from infra import collections
-from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, until
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
 LIMIT = 60
 RESERVED = 4  # for runs that had few calls in the window
+BUSY_SECONDS = 1.0  # that a machine with other work may lose
 FIRST, SECOND, *_ = SAMPLE_TENANTS
 
 
 FULL_SIZE = pytest.param(60.0, marks=[pytest.mark.faults, pytest.mark.timeout(600)])
 
 
-@pytest.mark.parametrize("period", [3.0, FULL_SIZE])
+# Much less than 5 s would ask for more pages than two busy cores can read: 17 a second.
+@pytest.mark.parametrize("period", [5.0, FULL_SIZE])
 async def test_four_long_crawls_use_the_limit_and_never_exceed_it(
     engines: Engines, tmp_path: Path, period: float
 ) -> None:
     layout = Layout(workers=3, tickets=9500, tenants=SAMPLE_TENANTS, limit=LIMIT, period=period)
     async with running_desk(engines, tmp_path, layout) as desk:
-        jobs = await asyncio.gather(*(desk.begin(tenant) for tenant in SAMPLE_TENANTS))
+        jobs = await _begun_apart(desk, SAMPLE_TENANTS)
         await asyncio.gather(*(desk.ended(job_id, patience=8 * period + 60) for job_id in jobs))
         audits = [await desk.audit(job_id) for job_id in jobs]
         calls = desk.calls()
 
         assert [(audit["status"], audit["fetched"]) for audit in audits] == [("SUCCESS", 9500)] * 4
         assert all(map(reconciled, audits))
-        assert len(await desk.mongo[collections.JOBS].distinct("worker")) > 1
+        assert len(await desk.mongo[collections.JOBS].distinct("worker")) == layout.workers
         assert len(calls) == 4 * 95
         _assert_within_limit(calls, layout)
-        _assert_no_period_was_lost(calls, layout)
+        _assert_at_the_pace_of_the_limit(calls, layout)
 
 
 @pytest.mark.faults
@@ -93,6 +96,27 @@ def _shrunk(tickets: int, pages: int) -> list[AnyFault]:
     return [*counts, EmptyPage(page=pages, times=None)]
 
 
+async def _begun_apart(desk: Desk, tenants: Sequence[str]) -> list[str]:
+    """A run for each tenant, the workers taking turns: any could take all before others wake."""
+    jobs = []
+    for number, tenant in enumerate(tenants):
+        others = [w for n, w in enumerate(desk.workers) if n != number % len(desk.workers)]
+        for other in others:
+            other.suspend()
+        try:
+            job_id = await desk.begin(tenant)
+            await until(partial(desk.progress, job_id), _is_taken)
+            jobs.append(job_id)
+        finally:
+            for other in others:
+                other.resume()
+    return jobs
+
+
+def _is_taken(job: dict[str, Any]) -> bool:
+    return bool(job["phase"] != "queued")
+
+
 def _assert_within_limit(calls: Sequence[RequestRecord], layout: Layout) -> None:
     """No window of a period holds more calls than allowed, and none was refused."""
     refused = [call for call in calls if call.refused_by_limit or call.status == 429]
@@ -102,13 +126,14 @@ def _assert_within_limit(calls: Sequence[RequestRecord], layout: Layout) -> None
     assert min(spans, default=layout.period) >= layout.period
 
 
-def _assert_no_period_was_lost(calls: Sequence[RequestRecord], layout: Layout) -> None:
-    """The calls span no more periods than so many calls must."""
-    periods = math.ceil(len(calls) / layout.limit) - 1
-    seconds = calls[-1].arrived_monotonic - calls[0].arrived_monotonic
-    beyond = seconds - periods * layout.period
-    print(f"\n{len(calls)} calls in {seconds:.2f} s, {beyond:.2f} s beyond the limit")  # noqa: T201
-    assert seconds < (periods + 1) * layout.period
+def _assert_at_the_pace_of_the_limit(calls: Sequence[RequestRecord], layout: Layout) -> None:
+    """Behind a first burst, as fast as pages can be read: within 5 % of what the limit imposes."""
+    moments = [call.arrived_monotonic for call in calls]
+    periods, first = divmod(len(moments) - 1, layout.limit - RESERVED)
+    imposed = periods * layout.period
+    burst, beyond = moments[first] - moments[0], moments[-1] - moments[first] - imposed
+    print(f"\n{burst:.2f} s of burst, {imposed} s of limit, {beyond:.2f} s beyond")  # noqa: T201
+    assert beyond < 0.05 * imposed + BUSY_SECONDS
 
 
 async def _pages_done(desk: Desk, job_id: str) -> int:
