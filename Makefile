@@ -48,7 +48,7 @@ down: ## stop the containers; the data stays
 	docker compose down $(ARGS)
 
 clean: ## remove what was installed and cached; `.local` with its data stays
-	rm -rf $(VENV) build *.egg-info .coverage .hypothesis .*_cache
+	rm -rf $(VENV) build *.egg-info .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 format-check: $(INSTALLED)
