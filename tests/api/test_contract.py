@@ -1,5 +1,6 @@
 """The OpenAPI document is complete, and whatever is made of it is answered as it says."""
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,8 +73,12 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 @pytest.fixture
-def api_schema(settings: Settings) -> Iterator[schemathesis.BaseSchema]:
+def api_schema(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[schemathesis.BaseSchema]:
     """The document of an application that has something to show."""
+    # It runs in a thread of its own: a draw there would be taken for one of a strategy here.
+    monkeypatch.setattr("aiokafka.client.random", random.Random())
     client: MongoClient[dict[str, Any]] = MongoClient(settings.mongodb_uri.get_secret_value())
     database = client[settings.mongodb_database]
     database[collections.TICKETS].insert_many([ticket("T-1"), ticket("T-2", source=None)])

@@ -93,11 +93,13 @@ async def test_a_run_that_sleeps_is_stopped_at_once(settings: Settings, tmp_path
 async def test_a_worker_that_is_ended_hands_its_run_on(settings: Settings, tmp_path: Path) -> None:
     slow = SlowAnswer(seconds=0.5, times=None)
     async with operating(settings, tmp_path, slow, lease_seconds=60) as operator:
-        first = operator.running.running["worker"]
-        job_id = await operator.begin(pages=2)
+        workers = [operator.running.running["worker"]]
         operator.running.start("worker")
-        second = operator.running.running["worker"]
-        await said(second, b"worker_started")
+        workers.append(operator.running.running["worker"])
+        for worker in workers:
+            await said(worker, b"worker_started")
+        job_id = await operator.begin(pages=2)
+        first, second = sorted(workers, key=lambda w: b"crawl_began" not in w.log.read_bytes())
         first.popen.send_signal(signal.SIGTERM)
         await said(second, b"crawl_began")
         job = await eventually(
