@@ -15,7 +15,7 @@ from domain.errors import CircuitNotFoundError, DependencyDownError
 from infra.backoff import Backoff
 from infra.circuits import Circuit, circuits_of
 from infra.collections import ensure_collections
-from infra.jobs import Jobs
+from infra.jobs import jobs_of
 from infra.mongo import Mongo
 from infra.probes import (
     HaltedPartition,
@@ -40,9 +40,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.mongo = Mongo(settings)
-        self.jobs = Jobs(
-            self.mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions
-        )
+        self.jobs = jobs_of(self.mongo, settings)
         self.deployment = Deployment(self.mongo)
         self.requests = RunRequests(self.mongo, self.jobs)
         self.runs = RunQueries(self.jobs, self.deployment)

@@ -1,6 +1,5 @@
 """A crawl of a million tickets: how fast it is, and whether anyone's memory grows with it."""
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from benchmarks.crawling import timed_run
 from benchmarks.deployment import Deployment, deployed
 from benchmarks.endless_desk import READY, TENANT
 from benchmarks.figures import Figure, cpu_share
 from dev.engines import Engines
-from domain.runs import ENDED
-from infra.jobs import Jobs
+from infra.mongo import Document
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _SAMPLE_SECONDS: Final = 5.0
@@ -44,25 +43,14 @@ def _most(name: str, samples: list[dict[str, float]]) -> Figure:
 
 async def _run(deployment: Deployment) -> tuple[float, list[dict[str, float]]]:
     """Seconds to the end, and per sample: rows fetched, seconds, resident memory in MB."""
-    settings = deployment.settings
-    jobs = Jobs(
-        deployment.mongo,
-        lease_seconds=settings.lease_seconds,
-        partitions=settings.kafka_partitions,
-    )
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    job = await jobs.request(TENANT)
     samples: list[dict[str, float]] = []
-    while (document := await jobs.find(job["_id"]))["phase"] not in ENDED:
-        passed = loop.time() - began
-        if passed >= len(samples) * _SAMPLE_SECONDS:
+
+    def sample(job: Document, seconds: float) -> None:
+        if seconds >= len(samples) * _SAMPLE_SECONDS:
             memory = {name: round(mb) for name, mb in deployment.memory_megabytes().items()}
-            samples.append({"seconds": round(passed), "fetched": document["fetched"], **memory})
-        await asyncio.sleep(0.1)
-    if document["phase"] != "completed":
-        raise AssertionError(f"the run ended as {document['phase']}: {document['errors']}")
-    return loop.time() - began, samples
+            samples.append({"seconds": round(seconds), "fetched": job["fetched"], **memory})
+
+    return await timed_run(deployment, TENANT, sample), samples
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Any, Final
 from domain.errors import LeaseLostError
 from domain.records import RunOutcome
 from infra import collections, crash_points
-from infra.job_documents import with_defaults
+from infra.job_documents import IS_OPEN, with_defaults
 from infra.jobs import Jobs
+from infra.leases import WITH_LEASE
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners, crawl_owner
 from infra.retrying import in_transaction
@@ -21,16 +22,9 @@ _MOST_RESUMES: Final = 3
 _CANDIDATES: Final = 50
 # Crawls that nobody works on, the longest waiting first.
 _WAITING: Final[list[dict[str, Any]]] = [
-    {"$match": {"phase": {"$in": ["queued", "fetching"]}, "parent_id": None}},
-    {
-        "$lookup": {
-            "from": collections.LEASES,
-            "localField": "tenant_id",
-            "foreignField": "_id",
-            "as": "lease",
-        }
-    },
-    {"$set": {"is_late": {"$lte": [{"$first": "$lease.expires_at"}, "$$NOW"]}}},
+    {"$match": {**IS_OPEN, "parent_id": None}},
+    *WITH_LEASE,
+    {"$set": {"is_late": {"$lte": ["$lease.expires_at", "$$NOW"]}}},
     {"$match": {"$or": [{"phase": "queued"}, {"is_late": True}]}},
     {"$sort": {"requested_at": 1}},
     {"$limit": _CANDIDATES},
@@ -140,13 +134,10 @@ class Claims:
 
     async def is_settled(self, crawl_id: str) -> bool:
         """True if the crawl fetches nothing any more."""
-        fetching = {"_id": crawl_id, "phase": {"$in": ["queued", "fetching"]}}
-        return await self._documents.find_one(fetching, {"_id": 1}) is None
+        return await self._documents.find_one({"_id": crawl_id, **IS_OPEN}, {"_id": 1}) is None
 
     async def _claim(self, job_id: str, session: Session) -> Document | None:
-        job = await self._documents.find_one(
-            {"_id": job_id, "phase": {"$in": ["queued", "fetching"]}}, session=session
-        )
+        job = await self._documents.find_one({"_id": job_id, **IS_OPEN}, session=session)
         if job is None:
             return None
         resumed = job["phase"] == "fetching"

@@ -11,11 +11,12 @@ from domain.errors import JobNotFoundError, LeaseLostError, TenantBusyError
 from domain.records import RunOutcome
 from domain.runs import ACTIVE, ALL_TENANTS, ENDED
 from infra import collections
-from infra.job_documents import OPEN, new_job, open_job_of, settled_fields
+from infra.job_documents import IS_OPEN, new_job, open_job_of, settled_fields
 from infra.leases import Leases
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
 from infra.run_outbox import markers
+from infra.settings import Settings
 
 
 class Jobs:
@@ -108,7 +109,7 @@ class Jobs:
         From here the tenants stay taken without a heartbeat, until all is applied.
         """
         settled = await self._jobs.update_many(
-            {"crawl_id": crawl_id, "phase": {"$in": list(OPEN)}},
+            {"crawl_id": crawl_id, **IS_OPEN},
             [{"$set": settled_fields(outcome, errors)}],
             session=session,
         )
@@ -182,3 +183,8 @@ class Jobs:
             on = await self._jobs.find_one(open_job_of(tenant_id), {"_id": 1}, session=session)
             lease["job_id"] = on["_id"] if on else None
         return TenantBusyError(tenant_id, lease["job_id"])
+
+
+def jobs_of(mongo: Mongo, settings: Settings) -> Jobs:
+    """The jobs of this deployment."""
+    return Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions)

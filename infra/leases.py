@@ -18,6 +18,19 @@ _HELD: Final[Document] = {
     "$and": [{"$eq": [{"$type": "$expires_at"}, "date"]}, {"$gt": ["$expires_at", "$$NOW"]}]
 }
 
+# Stages that put beside each job the lease of its tenant, as `lease`.
+WITH_LEASE: Final[list[Document]] = [
+    {
+        "$lookup": {
+            "from": collections.LEASES,
+            "localField": "tenant_id",
+            "foreignField": "_id",
+            "as": "lease",
+        }
+    },
+    {"$set": {"lease": {"$first": "$lease"}}},
+]
+
 
 class Leases:
     """One document per tenant: `job_id, crawl_id, token, acquired_at, expires_at`."""

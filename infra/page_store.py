@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 from infra.backoff import Backoff
 from infra.claims import Claims
 from infra.mongo import Document, Session
-from infra.retrying import retried
+from infra.retrying import answered, retried
 from infra.stored_pages import StoredPage
 
 log = structlog.get_logger()
@@ -30,16 +30,8 @@ async def store_patiently(
         except PyMongoError as error:
             log.warning("page_delayed", job_id=job["_id"], reason=repr(error))
             await backoff.sleep()
-            if await _is_stored(claims, job, stored, backoff):
+            # A commit that nobody answered may have taken place after all.
+            if await answered(partial(claims.has_page, job, stored), backoff):
                 return
         else:
             return
-
-
-async def _is_stored(claims: Claims, job: Document, stored: StoredPage, backoff: Backoff) -> bool:
-    """Whether a commit that nobody answered took place after all."""
-    while True:
-        try:
-            return await claims.has_page(job, stored)
-        except PyMongoError:
-            await backoff.sleep()

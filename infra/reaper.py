@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 from infra import collections
 from infra.backoff import Backoff
 from infra.jobs import Jobs
+from infra.leases import WITH_LEASE
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners, crawl_owner
 from infra.retrying import in_transaction
@@ -75,21 +76,12 @@ class Reaper:
         return await cursor.to_list(None)
 
     def _pipeline(self, which: Document) -> list[dict[str, Any]]:
-        lease = {"$first": "$lease"}
         deadline = {"$subtract": ["$$NOW", round(self._seconds * 1000)]}
         is_own = {"$eq": ["$lease.crawl_id", "$_id"]}
         is_late = {"$lte": ["$lease.expires_at", deadline]}
         return [
             {"$match": {"phase": "fetching", "parent_id": None} | which},
-            {
-                "$lookup": {
-                    "from": collections.LEASES,
-                    "localField": "tenant_id",
-                    "foreignField": "_id",
-                    "as": "lease",
-                }
-            },
-            {"$set": {"lease": lease}},
+            *WITH_LEASE,
             {"$match": {"$expr": {"$or": [{"$not": [is_own]}, is_late]}}},
             {"$project": {"has_lease": is_own}},
         ]

@@ -38,3 +38,12 @@ async def retried(session: Session, work: Callable[[Session], Awaitable[T]]) -> 
             await backoff.sleep()
         else:
             return result
+
+
+async def answered(ask: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
+    """What MongoDB answers, however long it is away."""
+    while True:
+        try:
+            return await ask()
+        except PyMongoError:
+            await backoff.sleep()

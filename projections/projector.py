@@ -11,7 +11,7 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from domain.topics import CHANGES, RUN_EVENTS
 from infra.backoff import Backoff
 from infra.checkpoints import Checkpoints
-from infra.jobs import Jobs
+from infra.jobs import jobs_of
 from infra.kafka import from_consumer, group_consumer
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
@@ -63,7 +63,7 @@ def _stages(
     Two share the partitions of `tickets.changes`: while one waits for MongoDB, the other decodes.
     """
     partitions = settings.kafka_partitions
-    jobs = Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=partitions)
+    jobs = jobs_of(mongo, settings)
     tickets = Checkpoints(mongo, "tickets", CHANGES)
     runs = Checkpoints(mongo, "ingestion_logs", RUN_EVENTS)
     steps: list[tuple[str, Checkpoints, Step]] = [

@@ -95,17 +95,19 @@ class PartitionFold:
 
     def _complete_run(self, record: Observed | Deleted) -> str | None:
         """The complete crawl of the tenant before the one that sent `record`, if any."""
-        job = self.jobs.get(record.provenance.job_id or "")
-        tenant_id, _, _ = record.key.partition(":")
-        if job is None or job["tenant_id"] != tenant_id:
-            return None
+        about = record.ticket if isinstance(record, Observed) else record
+        job = self._run(record.provenance.job_id, about.tenant_id)
         # A run of an earlier release does not say.
-        return job.get("previous_complete")
+        return job.get("previous_complete") if job else None
+
+    def _run(self, job_id: str | None, tenant_id: str | None) -> Mapping[str, Any] | None:
+        """The run of this name, unless it is another tenant's: anyone can name it."""
+        job = self.jobs.get(job_id or "")
+        return job if job and tenant_id in (None, job["tenant_id"]) else None
 
     def _count(self, job_id: str, outcome: str, tenant_id: str | None = None) -> None:
-        """One more of `outcome`, if there is such a run, of this tenant: anyone can name it."""
-        job = self.jobs.get(job_id)
-        if job is None or tenant_id not in (None, job["tenant_id"]):
+        """One more of `outcome`, if there is such a run of this tenant."""
+        if self._run(job_id, tenant_id) is None:
             return
         counter = self._counter(job_id)
         if not counter.frozen:

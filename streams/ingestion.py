@@ -1,6 +1,7 @@
 """The ingestion agent: claims crawls, keeps their leases, and finishes what dead workers left."""
 
 import asyncio
+from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -13,6 +14,7 @@ from infra.claims import Claims
 from infra.crawl_watch import Claim, CrawlWatch
 from infra.mongo import Document
 from infra.publisher import Publisher
+from infra.retrying import answered
 from infra.run_outbox import RunOutbox
 from infra.settlement import Settlement
 from streams.crawl import Crawler
@@ -154,16 +156,9 @@ class Ingestion:
             except (PyMongoError, KafkaError, TenantBusyError) as error:
                 log.warning("crawl_delayed", job_id=job["_id"], reason=repr(error))
                 await backoff.sleep()
-                mine = await self._reloaded(job, backoff)
+                mine = await answered(partial(self._claims.reload, job), backoff)
             else:
                 return
-
-    async def _reloaded(self, job: Document, backoff: Backoff) -> Document:
-        while True:
-            try:
-                return await self._claims.reload(job)
-            except PyMongoError:
-                await backoff.sleep()
 
     async def _keep_lease(self, job: Document) -> None:
         while True:

@@ -14,7 +14,7 @@ from infra.checkpoints import Checkpoints
 from infra.circuits import HELPDESK, circuits_of
 from infra.claims import Claims
 from infra.crawl_watch import CrawlWatch
-from infra.jobs import Jobs
+from infra.jobs import jobs_of
 from infra.limiter import Limiter
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
@@ -61,7 +61,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             sync=stages[CLASSIFIED].absorb,
             wake=ingestion.wake,
         )
-        reaper = Reaper(mongo, _jobs(settings, mongo))
+        reaper = Reaper(mongo, jobs_of(mongo, settings))
         await _serve(settings, app, stages, {"ingestion": ingestion, "reaping": reaper}, stop)
 
 
@@ -138,7 +138,7 @@ async def create_ingestion(
     settings: Settings, mongo: Mongo, publisher: Publisher, http: httpx.AsyncClient
 ) -> Ingestion:
     """The ingestion agent of one worker; it shares nothing with others but the engines."""
-    jobs = _jobs(settings, mongo)
+    jobs = jobs_of(mongo, settings)
     claims = Claims(mongo, jobs, _name())
     limiter = Limiter(
         mongo,
@@ -164,10 +164,6 @@ async def create_ingestion(
         Settlement(mongo, jobs),
         publisher,
     )
-
-
-def _jobs(settings: Settings, mongo: Mongo) -> Jobs:
-    return Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions)
 
 
 def _name() -> str:

@@ -6,7 +6,7 @@ import time
 from domain.sweeps import Position
 from infra import collections
 from infra.claims import Claims
-from infra.jobs import Jobs
+from infra.jobs import jobs_of
 from infra.mongo import Document, Mongo
 from infra.retrying import in_transaction
 from infra.settings import Settings
@@ -19,9 +19,7 @@ class Crawl:
 
     def __init__(self, mongo: Mongo, settings: Settings) -> None:
         self.mongo = mongo
-        self.jobs = Jobs(
-            mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions
-        )
+        self.jobs = jobs_of(mongo, settings)
         self.claims = Claims(mongo, self.jobs, "worker-1")
         self.settlement = Settlement(mongo, self.jobs)
         self.job: Document = {}

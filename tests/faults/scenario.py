@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.collections import ensure_collections
-from infra.jobs import Jobs
+from infra.jobs import Jobs, jobs_of
 from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
@@ -111,10 +111,6 @@ def expected_events(records: Iterable[FeedRecord]) -> dict[str, oracle.Event]:
     }
 
 
-def jobs_of(scenario: Scenario) -> Jobs:
-    """The jobs of a deployment."""
-    return Jobs(
-        scenario.mongo,
-        lease_seconds=scenario.settings.lease_seconds,
-        partitions=scenario.settings.kafka_partitions,
-    )
+def runs_of(scenario: Scenario) -> Jobs:
+    """The jobs of a deployment under test."""
+    return jobs_of(scenario.mongo, scenario.settings)

@@ -10,7 +10,7 @@ from dev.helpdesk.server import HelpdeskServer
 from infra.settings import Settings
 from tests.faults import verdict
 from tests.faults.feed import Feed
-from tests.faults.scenario import jobs_of, scenario
+from tests.faults.scenario import runs_of, scenario
 from tests.integration.pipeline import eventually
 
 RECORDS = 1500
@@ -51,11 +51,11 @@ async def test_death_at_every_boundary_of_a_crawl(settings: Settings, tmp_path: 
             running.start("projector")
             for number, point in enumerate(CRAWL * 3):
                 running.start("worker", crash_at=f"{point}:1")
-                job = await jobs_of(running).request("harbortide")
+                job = await runs_of(running).request("harbortide")
                 await running.until_dead("worker")
                 running.start("worker")
                 ended = await eventually(
-                    partial(jobs_of(running).find, job["_id"]),
+                    partial(runs_of(running).find, job["_id"]),
                     lambda j: j["phase"] not in ("queued", "fetching", "applying"),
                 )
                 running.running["worker"].kill()

@@ -11,7 +11,7 @@ from dev.helpdesk.server import HelpdeskServer
 from infra.settings import Settings
 from tests.faults import verdict
 from tests.faults.feed import Feed
-from tests.faults.scenario import Scenario, jobs_of, scenario
+from tests.faults.scenario import Scenario, runs_of, scenario
 from tests.integration.pipeline import eventually
 
 SEED = 20261124
@@ -41,7 +41,7 @@ async def _killed(
             settings, directory, helpdesk_url=helpdesk.url, lease_seconds=4.0
         ) as running:
             running.start("worker", "projector")
-            job = await jobs_of(running).request("lumenfold")
+            job = await runs_of(running).request("lumenfold")
             sending = asyncio.create_task(verdict.send(running.settings, records, rate))
             await running.kill_in_turn(kills, seconds, SEED)
             await sending
@@ -54,7 +54,7 @@ async def _killed(
 
 async def _crawl_wrong(running: Scenario, job_id: str, helpdesk: HelpdeskServer) -> list[str]:
     """What is wrong with the run that was under way: it completed, once, with exact counters."""
-    jobs = jobs_of(running)
+    jobs = runs_of(running)
     job = await eventually(
         lambda: jobs.find(job_id), lambda j: j["phase"] not in ("queued", "fetching", "applying")
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from infra.leases import NEVER
 from infra.settings import Settings
 from tests.faults.deployment import Deployment, Process
 from tests.faults.scenario import scenario
-from tests.integration.pipeline import Pipeline
+from tests.integration.pipeline import Pipeline, eventually
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Desk:
         answer = await self.start_run(tenant_id, api=api)
         assert answer.status_code == 202, answer.text
         job_id = str(answer.json()["job_id"])
-        await until(lambda: self.progress(job_id), lambda job: job["pages_done"] >= pages)
+        await eventually(lambda: self.progress(job_id), lambda job: job["pages_done"] >= pages)
         return job_id
 
     async def ingest(self, tenant_id: str, **params: Any) -> dict[str, Any]:
@@ -102,9 +102,10 @@ class Desk:
 
     async def ended(self, job_id: str, patience: float = 40.0) -> dict[str, Any]:
         """A run's progress once it has ended."""
-        return await until(
+        job: dict[str, Any] = await eventually(
             lambda: self.progress(job_id), lambda job: job["phase"] in ENDED, patience
         )
+        return job
 
     async def audits(self, tenant_id: str) -> list[dict[str, Any]]:
         """The audits of a tenant's last 1,000 runs, newest first."""
@@ -118,7 +119,7 @@ class Desk:
         async def mine() -> list[dict[str, Any]]:
             return [log for log in await self.audits(tenant_id) if log["job_id"] == job_id]
 
-        (found,) = await until(mine, bool)
+        (found,) = await eventually(mine, bool)
         return dict(found)
 
     async def is_locked(self, tenant_id: str) -> bool:
@@ -212,20 +213,6 @@ def ticket_row(tenant_id: str, ticket_id: str, **changes: Any) -> Ticket:
     }
 
 
-async def until(
-    ask: Callable[[], Awaitable[T]],
-    satisfied: Callable[[T], bool],
-    patience: float = 40.0,
-) -> T:
-    """The first satisfying answer; fails when none comes within `patience` seconds."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
-    while not satisfied(answer := await ask()):
-        assert loop.time() < deadline, f"not in {patience} s; last answer: {answer!r}"
-        await asyncio.sleep(0.05)
-    return answer
-
-
 async def started(processes: Iterable[Process]) -> None:
     """Wait until workers and projectors have said that they work."""
     for process in processes:
@@ -234,7 +221,7 @@ async def started(processes: Iterable[Process]) -> None:
 
 async def said(process: Process, words: bytes) -> None:
     """Wait until a process has logged these words."""
-    await until(lambda: asyncio.to_thread(process.log.read_bytes), lambda log: words in log)
+    await eventually(lambda: asyncio.to_thread(process.log.read_bytes), lambda log: words in log)
 
 
 def _settings(engines: Engines, helpdesk_url: str, layout: Layout) -> Settings:
@@ -278,4 +265,4 @@ async def _ready(api: httpx.AsyncClient) -> None:
         except httpx.TransportError:
             return 0
 
-    await until(ask, lambda status: status == 200)
+    await eventually(ask, lambda status: status == 200)

@@ -10,8 +10,8 @@ from dev.helpdesk.faults import (
     RemovedRows,
     WrongTotal,
 )
-from tests.ingestion.desk import Desk, reconciled, ticket_row, until
-from tests.integration.pipeline import observed, tenant
+from tests.ingestion.desk import Desk, reconciled, ticket_row
+from tests.integration.pipeline import eventually, observed, tenant
 
 pytestmark = [pytest.mark.services, pytest.mark.asyncio(loop_scope="session")]
 
@@ -147,8 +147,8 @@ async def test_what_somebody_else_showed_is_never_deleted(desk: Desk) -> None:
     newer = {"status": "waiting", "updated_at": "2099-01-01T00:00:00Z"}
     for record in (observed(who, "crm-only"), observed(who, taken_over, **newer)):
         await desk.pipeline.produce(record)
-    await until(lambda: actions(desk, who, "crm-only"), bool)
-    await until(lambda: actions(desk, who, taken_over), lambda seen: len(seen) == 2)
+    await eventually(lambda: actions(desk, who, "crm-only"), bool)
+    await eventually(lambda: actions(desk, who, taken_over), lambda seen: len(seen) == 2)
     desk.helpdesk.remove(who, taken_over, removed)
 
     audits = [await desk.ingest(who) for _ in range(2)]
@@ -162,7 +162,7 @@ async def test_another_tenants_ticket_of_that_id_is_never_deleted(desk: Desk) ->
     who, other = await populated(desk), tenant()
     id_ = ticket_id(who, 0)
     await desk.pipeline.produce(observed(other, id_))
-    await until(lambda: actions(desk, other, id_), bool)
+    await eventually(lambda: actions(desk, other, id_), bool)
     desk.helpdesk.remove(who, id_)
 
     audits = [await desk.ingest(who) for _ in range(2)]

@@ -10,7 +10,8 @@ import pytest
 from dev.engines import Engines
 from dev.helpdesk.faults import SlowAnswer
 from tests.faults.deployment import Process
-from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, started, until
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, started
+from tests.integration.pipeline import eventually
 
 pytestmark = pytest.mark.services
 
@@ -29,7 +30,7 @@ async def test_sigterm_hands_a_crawl_to_another_worker(engines: Engines, tmp_pat
 
         stored = (await desk.progress(job_id))["pages_done"]
         crawling.terminate()
-        exited = await until(lambda: _exit_code(crawling), lambda code: code is not None, 10)
+        exited = await eventually(lambda: _exit_code(crawling), lambda code: code is not None, 10)
         ended = await desk.ended(job_id)
         audit = await desk.audit(job_id)
 
@@ -51,7 +52,7 @@ async def test_a_killed_crawl_is_resumed_from_the_page_it_had_reached(
         first = desk.start_worker(crash_at="page_published:60")
         job_id = await desk.begin(TENANT, pages=1)
         desk.start_worker()
-        await until(lambda: _exit_code(first), lambda code: code is not None)
+        await eventually(lambda: _exit_code(first), lambda code: code is not None)
         gone = [str(ticket["id"]) for ticket in desk.helpdesk.tickets(TENANT)[:3]]
         desk.helpdesk.remove(TENANT, *gone)  # what was on page 61 begins on page 60 now
         ended = await desk.ended(job_id)
@@ -76,7 +77,7 @@ async def test_a_worker_that_was_frozen_beyond_its_lease_does_nothing_more(
         job_id = await desk.begin(TENANT, pages=5)
         frozen = _crawling(desk)
         frozen.suspend()
-        await until(
+        await eventually(
             lambda: desk.progress(job_id), lambda j: j["pages_done"] >= 9 and j["phase"] == phase
         )
         frozen.resume()
@@ -105,7 +106,7 @@ async def test_a_worker_that_dies_while_it_stores_a_page_is_replaced(
         job_id = await desk.begin(TENANT, pages=1)
         await started([desk.start_worker()])
         assert first.is_alive, "it died before there was another"
-        await until(lambda: _exit_code(first), lambda code: code is not None)
+        await eventually(lambda: _exit_code(first), lambda code: code is not None)
         died_at = time.monotonic()
         ended = await desk.ended(job_id)
         audit = await desk.audit(job_id)

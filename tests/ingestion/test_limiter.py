@@ -15,7 +15,8 @@ from dev.helpdesk.generator import SAMPLE_TENANTS
 from dev.helpdesk.records import RequestRecord
 from domain.sweeps import PAGE_SIZE
 from infra import collections
-from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said, until
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, said
+from tests.integration.pipeline import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
@@ -105,7 +106,7 @@ async def _begun_apart(desk: Desk, tenants: Sequence[str]) -> list[str]:
             other.suspend()
         try:
             job_id = await desk.begin(tenant)
-            await until(partial(desk.progress, job_id), _is_taken)
+            await eventually(partial(desk.progress, job_id), _is_taken)
             jobs.append(job_id)
         finally:
             for other in others:

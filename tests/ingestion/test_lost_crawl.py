@@ -26,7 +26,7 @@ from infra.settings import Settings
 from streams.crawl import Crawler
 from streams.guarded_call import GuardedHttp
 from streams.helpdesk import HelpdeskClient
-from tests.ingestion.desk import until
+from tests.integration.pipeline import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("topics")]
 
@@ -150,8 +150,10 @@ async def test_a_page_that_comes_after_the_loss_is_kept_by_nobody(
     jobs = mongo[collections.JOBS]
 
     crawling = asyncio.create_task(worker.crawl(dict(job), asyncio.sleep))
-    await until(lambda: asyncio.to_thread(_pages_asked, helpdesk), lambda pages: pages == [1, 2])
-    await until(lambda: jobs.count_documents({"_id": job["_id"], "pages_done": 1}), bool)
+    await eventually(
+        lambda: asyncio.to_thread(_pages_asked, helpdesk), lambda pages: pages == [1, 2]
+    )
+    await eventually(lambda: jobs.count_documents({"_id": job["_id"], "pages_done": 1}), bool)
     await loss(worker, job)
     before = await _stored(mongo)
     with pytest.raises(LeaseLostError):

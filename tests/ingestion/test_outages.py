@@ -12,7 +12,8 @@ from dev.engine_process import EngineProcess
 from dev.engines import Engines
 from dev.helpdesk.faults import SlowAnswer
 from dev.kafka_jars import JARS, install_jars
-from tests.ingestion.desk import Desk, Layout, reconciled, running_desk, until
+from tests.ingestion.desk import Desk, Layout, reconciled, running_desk
+from tests.integration.pipeline import eventually
 
 pytestmark = pytest.mark.services
 
@@ -81,7 +82,7 @@ async def _read_on(desk: Desk, job_id: str, pages: int) -> None:
         answer = await desk.apis[0].get(f"/ingest/progress/{job_id}")
         return int(answer.json()["pages_done"]) if answer.status_code == 200 else 0
 
-    await until(pages_done, lambda done: done >= pages, patience=120)
+    await eventually(pages_done, lambda done: done >= pages, patience=120)
 
 
 async def _nothing_lost_or_doubled(desk: Desk, job_id: str) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dev.helpdesk.faults import TouchedRows
-from tests.ingestion.desk import Desk, reconciled, ticket_row, until
-from tests.integration.pipeline import observed, tenant
+from tests.ingestion.desk import Desk, reconciled, ticket_row
+from tests.integration.pipeline import eventually, observed, tenant
 
 pytestmark = [pytest.mark.services, pytest.mark.asyncio(loop_scope="session")]
 
@@ -160,7 +160,9 @@ async def test_a_jump_ahead_does_not_hide_a_change_that_is_stamped_before_it(des
 
 async def _shown(desk: Desk, tenant_id: str, ticket_id: str) -> dict[str, Any]:
     """The ticket once it can be read."""
-    found = await until(lambda: desk.ticket(tenant_id, ticket_id), lambda t: t is not None)
+    found: dict[str, Any] = await eventually(
+        lambda: desk.ticket(tenant_id, ticket_id), lambda t: t is not None
+    )
     assert found is not None
     return found
 

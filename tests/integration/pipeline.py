@@ -82,16 +82,18 @@ class Pipeline:
 
 
 async def eventually(
-    ask: Callable[[], Awaitable[Any]], satisfied: Callable[[Any], bool] = lambda x: x is not None
+    ask: Callable[[], Awaitable[Any]],
+    satisfied: Callable[[Any], bool] = lambda x: x is not None,
+    patience: float = PATIENCE,
 ) -> Any:
-    """The first satisfying answer; fails when none comes in time."""
+    """The first satisfying answer; fails when none comes within `patience` seconds."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE
+    deadline = loop.time() + patience
     while True:
         answer = await ask()
         if satisfied(answer):
             return answer
-        assert loop.time() < deadline, f"not in {PATIENCE} s; last answer: {answer!r}"
+        assert loop.time() < deadline, f"not in {patience} s; last answer: {answer!r}"
         await asyncio.sleep(0.05)
 
 

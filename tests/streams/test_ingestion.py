@@ -16,7 +16,7 @@ from dev.helpdesk.server import HelpdeskServer
 from domain.errors import TenantBusyError
 from domain.topics import RAW
 from infra import collections
-from infra.jobs import Jobs
+from infra.jobs import Jobs, jobs_of
 from infra.kafka import Outgoing, plain_consumer
 from infra.mongo import Mongo
 from infra.publisher import Publisher
@@ -87,10 +87,6 @@ def settings(settings: Settings, helpdesk: HelpdeskServer) -> Settings:
 async def workers(settings: Settings, mongo: Mongo) -> AsyncIterator[Workers]:
     async with AsyncExitStack() as stack:
         yield Workers(settings, stack)
-
-
-def jobs_of(mongo: Mongo, settings: Settings) -> Jobs:
-    return Jobs(mongo, lease_seconds=settings.lease_seconds, partitions=settings.kafka_partitions)
 
 
 async def until(jobs: Jobs, job_id: str, **fields: Any) -> dict[str, Any]:
