@@ -1,5 +1,6 @@
 """The collections and their indexes, made before the first transaction."""
 
+import asyncio
 from typing import Final
 
 import structlog
@@ -48,6 +49,8 @@ def _by(*fields: str) -> list[tuple[str, int]]:
 _NEWEST = ("created_at", DESCENDING)
 _LAST_UPDATED = ("updated_at", DESCENDING)
 _TENANT = ("tenant_id", ASCENDING)
+# Asking for the index that every collection has makes one, also when two processes do it at once.
+_PRIMARY = IndexModel([("_id", ASCENDING)], name="_id_")
 
 # What each query of the API walks; `external_id` makes the keys that order lists unique.
 INDEXES: Final[dict[str, list[IndexModel]]] = {
@@ -114,7 +117,18 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
 }
 
 
-async def _ensure(collection: Collection, index: IndexModel) -> None:
+async def _ensure(collection: Collection, indexes: list[IndexModel]) -> None:
+    """Make the indexes of a collection, in one command unless one must be replaced."""
+    try:
+        await collection.create_indexes(indexes)
+    except OperationFailure as error:
+        if error.code not in _DEFINED_OTHERWISE:
+            raise
+        for index in indexes:
+            await _replace(collection, index)
+
+
+async def _replace(collection: Collection, index: IndexModel) -> None:
     """Make an index; one of its name that an earlier release defined otherwise is replaced."""
     try:
         await collection.create_indexes([index])
@@ -130,13 +144,13 @@ async def _ensure(collection: Collection, index: IndexModel) -> None:
 async def ensure_collections(mongo: Mongo) -> None:
     """Make what is missing; what exists stays as it is."""
     existing = set(await mongo.database.list_collection_names())
-    for name, indexes in INDEXES.items():
-        if indexes:
-            for index in indexes:
-                await _ensure(mongo[name], index)
-        elif name not in existing:
-            # An index request makes the collection, also when two processes do it at once.
-            await mongo[name].create_index("_id")
+    await asyncio.gather(
+        *(
+            _ensure(mongo[name], indexes or [_PRIMARY])
+            for name, indexes in INDEXES.items()
+            if indexes or name not in existing
+        )
+    )
     await mongo[READ_MODELS].update_one(
         {"_id": "active"},
         {"$setOnInsert": {name: name for name in (TICKETS, TICKET_HISTORY, INGESTION_LOGS)}},
