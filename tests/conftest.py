@@ -1,5 +1,6 @@
 """What every test may ask for: the engines of the session, and a deployment of its own on them."""
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 
 from dev.engines import Engines
 from dev.kafka_jars import JARS, install_jars
-from infra.collections import ensure_collections
+from infra.collections import INDEXES, ensure_collections
 from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
@@ -30,9 +31,15 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def database() -> str:
+    """The one database of all tests that ask for `mongo`: to make one outlasts most tests."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
 @pytest.fixture
-def settings(engines: Engines) -> Settings:
-    """A deployment of this test's own: fresh topic and database names, few partitions."""
+def settings(engines: Engines, database: str) -> Settings:
+    """A deployment of this test's own: fresh topic names, few partitions."""
     name = uuid.uuid4().hex[:12]
     return Settings(
         _env_file=None,
@@ -40,18 +47,18 @@ def settings(engines: Engines) -> Settings:
         mongodb_uri=SecretStr(engines.mongod.uri),
         kafka_topic_prefix=f"t{name}.",
         kafka_partitions=4,
-        mongodb_database=f"t{name}",
+        mongodb_database=database,
         helpdesk_rate_limit=0,
     )
 
 
 @pytest.fixture
 async def mongo(settings: Settings) -> AsyncIterator[Mongo]:
-    """The test's database, with its collections; dropped afterwards."""
+    """The database, with its collections and nothing in them, whatever was there before."""
     client = Mongo(settings)
+    await asyncio.gather(*(client[name].delete_many({}) for name in INDEXES))
     await ensure_collections(client)
     yield client
-    await client.client.drop_database(settings.mongodb_database)
     client.close()
 
 
