@@ -3,20 +3,26 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from pymongo import ReturnDocument
+from pymongo.errors import PyMongoError
 
 from infra import collections
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo
 
+log = structlog.get_logger()
+
 _GUARD_MS: Final = 5  # the server's clock counts whole milliseconds
 _JITTER_SECONDS: Final = 0.02
+_LATE_MS: Final = 2_000  # who asks again later than this has lost its place
+_SETTLE_SECONDS: Final = 2.0
 _CALLS_PER_RESERVED: Final = 15  # 4 of 60
 _FEWEST_TO_RESERVE: Final = 5
 
@@ -32,10 +38,10 @@ class Slot:
 class Limiter:
     """At most `limit` calls in any sliding `period` seconds; a limit of 0 is none.
 
-    A slot is held from its grant until a period after the call's answer; the answer of a caller
-    that died is taken to have come after `timeout` seconds.  One slot in fifteen is reserved: it
-    goes only to a run that holds fewer slots than are reserved, so that a run of a few pages need
-    not wait for one of a hundred.
+    A slot is held until a period after its call's answer; that of a caller that died is taken to
+    have come after `timeout` seconds.  One slot in fifteen goes only to runs that hold fewer than
+    are reserved so: a run of a few pages need not wait for one of a hundred.  Of those who wait,
+    who holds the fewest slots goes first, then who came first: nobody is passed over for long.
     """
 
     def __init__(
@@ -50,11 +56,8 @@ class Limiter:
 
     async def prepare(self) -> None:
         """Make the shared document; what it holds survives restarts."""
-        await self._documents.update_one(
-            {"_id": self._name},
-            {"$setOnInsert": {"slots": [], "held_until": NEVER}},
-            upsert=True,
-        )
+        fresh = {"$setOnInsert": {"slots": [], "waiting": [], "held_until": NEVER}}
+        await self._documents.update_one({"_id": self._name}, fresh, upsert=True)
 
     @asynccontextmanager
     async def slot(self, run: str) -> AsyncIterator["Slot"]:
@@ -68,89 +71,80 @@ class Limiter:
             await self._take(slot.id, run)
             yield slot
         finally:
-            # Also where nobody knows whether the slot was granted: its end is harmless then.
-            if slot.is_used:
-                await self._answered(slot.id)
-            else:
-                await self._unused(slot.id)
+            await self._end(slot)
 
     async def hold(self, seconds: float) -> None:
         """Let no call of any process out for so long."""
         await self.prepare()
-        until = {"$add": ["$$NOW", round(seconds * 1000)]}
-        await self._documents.update_one(
-            {"_id": self._name}, [{"$set": {"held_until": {"$max": ["$held_until", until]}}}]
-        )
+        longest = {"$max": ["$held_until", _later("$$NOW", round(seconds * 1000))]}
+        await self._documents.update_one({"_id": self._name}, [{"$set": {"held_until": longest}}])
 
     async def _wait_for_hold(self) -> None:
         held = {"_id": self._name, "$expr": {"$gt": ["$held_until", "$$NOW"]}}
         left = {"left": {"$subtract": ["$held_until", "$$NOW"]}}
-        while True:
-            document = await self._documents.find_one(held, left)
-            if document is None:
-                return
-            await asyncio.sleep(document["left"] / 1000)
+        while document := await self._documents.find_one(held, left):
+            seconds = document["left"] / 1000
+            await asyncio.sleep(seconds)
 
     async def _take(self, slot_id: str, run: str) -> None:
+        since: datetime | None = None
         while True:
-            wait = await self._try(slot_id, run)
-            if wait is None:
+            answer = await _to_its_end(self._ask(slot_id, run, since))
+            if answer is None:
+                await self.prepare()
+            elif answer["due"] is None:
                 return
-            await asyncio.sleep(wait + random.random() * _JITTER_SECONDS)  # noqa: S311 (jitter)
+            else:
+                since = since or answer["now"]
+                wait: float = (answer["due"] - answer["now"]) / timedelta(seconds=1)
+                await asyncio.sleep(wait + random.random() * _JITTER_SECONDS)  # noqa: S311 (jitter)
 
-    async def _try(self, slot_id: str, run: str) -> float | None:
-        """None if the slot was granted, else how many seconds to wait before asking again."""
-        live = _filtered({"$gt": ["$$this.until", "$$NOW"]})
-        mine = {"$size": _filtered({"$eq": ["$$this.run", run]})}
-        most = {"$cond": [{"$lt": [mine, self._reserved]}, self._limit, self._unreserved]}
-        free = {"$lt": [{"$size": "$slots"}, most]}
-        open_ = {"$lte": ["$held_until", "$$NOW"]}
-        slot = {"id": slot_id, "run": run, "until": self._until(self._period_ms + self._timeout_ms)}
-        granted = {"$concatArrays": ["$slots", [slot]]}
-        document: Document | None = await self._documents.find_one_and_update(
+    async def _ask(self, slot_id: str, run: str, since: datetime | None) -> Document | None:
+        """Take a slot (then `due` is None) or a place among those who wait until `due`."""
+        me: Document = {"id": slot_id, "run": (own := {"$literal": run})}
+        slot = me | {"until": _later("$$NOW", self._period_ms + self._timeout_ms)}
+        place = me | {"since": since or "$$NOW", "due": "$due", "until": _later("$due", _LATE_MS)}
+        slots, waiting = _with(slot, "$slots", "$eq"), _with(place, "$waiting", "$ne")
+        others = {name: _live(f"${name}", slot_id) for name in ("slots", "waiting")}
+        answer: Document | None = await self._documents.find_one_and_update(
             {"_id": self._name},
             [
-                {"$set": {"slots": live, "now": "$$NOW"}},
-                {"$set": {"slots": {"$cond": [{"$and": [free, open_]}, granted, "$slots"]}}},
+                {"$set": {"now": "$$NOW", **others}},
+                {"$set": {"ask": {"held": _held_by(own), "before": _before(own, since)}}},
+                {"$set": {"ask.lacking": self._lacking(), "ask.free_at": self._free_at()}},
+                {"$set": {"due": _due()}},
+                {"$set": {"slots": slots, "waiting": waiting}},
+                {"$unset": "ask"},
             ],
+            projection={"now": 1, "due": 1},
             return_document=ReturnDocument.AFTER,
         )
-        if document is None:
-            await self.prepare()
-            return 0.0
-        return self._wait(document, slot_id, run)
+        return answer
 
-    async def _unused(self, slot_id: str) -> None:
-        await self._documents.update_one({"_id": self._name}, {"$pull": {"slots": {"id": slot_id}}})
+    def _lacking(self) -> Document:
+        """Below 0: a slot is free; 0: the first to run out is this run's turn; 1: the second."""
+        small = {"$lt": ["$ask.held", self._reserved]}
+        most = {"$cond": [small, self._limit, self._limit - self._reserved]}
+        return {"$subtract": [{"$add": [{"$size": "$slots"}, {"$size": "$ask.before"}]}, most]}
 
-    async def _answered(self, slot_id: str) -> None:
-        until = self._until(self._period_ms)
-        ended = {"$mergeObjects": ["$$this", {"until": until}]}
-        moved = {"$cond": [{"$eq": ["$$this.id", slot_id]}, ended, "$$this"]}
-        await self._documents.update_one(
-            {"_id": self._name}, [{"$set": {"slots": {"$map": {"input": "$slots", "in": moved}}}}]
-        )
+    def _free_at(self) -> Document:
+        """When each slot runs out at the earliest: a call that is out may be answered now."""
+        earliest = {"$min": ["$$this.until", _later("$$NOW", self._period_ms)]}
+        return {"$sortArray": {"input": {"$map": {"input": "$slots", "in": earliest}}, "sortBy": 1}}
 
-    def _wait(self, document: Document, slot_id: str, run: str) -> float | None:
-        slots = document["slots"]
-        if any(slot["id"] == slot_id for slot in slots):
-            return None
-        now: datetime = document["now"]
-        moments = [document["held_until"]]
-        mine = sum(slot.get("run") == run for slot in slots)
-        most = self._limit if mine < self._reserved else self._unreserved
-        if len(slots) >= most:
-            moments.append(sorted(slot["until"] for slot in slots)[len(slots) - most])
-        wait: float = (max(moments) - now) / timedelta(seconds=1)
-        return max(wait, 0.0)
-
-    @property
-    def _unreserved(self) -> int:
-        return self._limit - self._reserved
-
-    @staticmethod
-    def _until(milliseconds: int) -> dict[str, Any]:
-        return {"$add": ["$$NOW", milliseconds]}
+    async def _end(self, slot: Slot) -> None:
+        """Also where nobody knows whether the slot was granted: its end is harmless then."""
+        change: Any = {"$pull": {"slots": {"id": slot.id}, "waiting": {"id": slot.id}}}
+        if slot.is_used:
+            ended = {"$mergeObjects": ["$$this", {"until": _later("$$NOW", self._period_ms)}]}
+            moved = {"$cond": [{"$eq": ["$$this.id", slot.id]}, ended, "$$this"]}
+            change = [{"$set": {"slots": {"$map": {"input": "$slots", "in": moved}}}}]
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await self._documents.update_one({"_id": self._name}, change)
+        except (PyMongoError, TimeoutError) as error:
+            # It runs out by itself; raised here, this would hide a cancellation, or lose an answer.
+            log.warning("slot_not_ended", slot=slot.id, is_used=slot.is_used, reason=repr(error))
 
 
 def reserved_slots(limit: int) -> int:
@@ -158,5 +152,49 @@ def reserved_slots(limit: int) -> int:
     return limit // _CALLS_PER_RESERVED or int(limit >= _FEWEST_TO_RESERVE)
 
 
-def _filtered(condition: dict[str, Any]) -> dict[str, Any]:
-    return {"$filter": {"input": "$slots", "cond": condition}}
+async def _to_its_end(asking: Coroutine[Any, Any, Document | None]) -> Document | None:
+    """Await a change also when cancelled: what it takes can be given back only afterwards."""
+    task = asyncio.create_task(asking)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), _SETTLE_SECONDS)
+        raise
+
+
+def _due() -> Document:
+    """When to ask again, None for now; who sleeps while a slot is free keeps nobody waiting."""
+    last = {"$min": ["$ask.lacking", {"$subtract": [{"$size": "$slots"}, 1]}]}
+    turn = {"$min": [{"$arrayElemAt": ["$ask.free_at", last]}, {"$min": "$ask.before.until"}]}
+    asleep = {"$filter": {"input": "$ask.before", "cond": {"$gt": ["$$this.due", "$$NOW"]}}}
+    free = {"$lt": ["$ask.lacking", {"$size": asleep}]}
+    is_now = {"$and": [free, {"$lte": ["$held_until", "$$NOW"]}]}
+    waits = {"$cond": [{"$lt": ["$ask.lacking", 0]}, "$$NOW", turn]}
+    return {"$cond": [is_now, None, {"$max": ["$held_until", waits]}]}
+
+
+def _before(run: Document, since: datetime | None) -> Document:
+    """Those who wait and go before a run; it never waits for itself."""
+    held, mine = _held_by("$$waiter.run"), _held_by(run)
+    earlier = {"$and": [{"$eq": [held, mine]}, {"$lt": ["$$waiter.since", since or "$$NOW"]}]}
+    first = {"$or": [{"$lt": [held, mine]}, earlier]}
+    another = {"$ne": ["$$waiter.run", run]}
+    return {"$filter": {"input": "$waiting", "as": "waiter", "cond": {"$and": [another, first]}}}
+
+
+def _held_by(run: object) -> Document:
+    return {"$size": {"$filter": {"input": "$slots", "cond": {"$eq": ["$$this.run", run]}}}}
+
+
+def _live(items: str, slot_id: str) -> Document:
+    cond = {"$and": [{"$gt": ["$$this.until", "$$NOW"]}, {"$ne": ["$$this.id", slot_id]}]}
+    return {"$filter": {"input": {"$ifNull": [items, []]}, "cond": cond}}
+
+
+def _with(item: Document, items: str, due_is: str) -> Document:
+    return {"$concatArrays": [items, {"$cond": [{due_is: ["$due", None]}, [item], []]}]}
+
+
+def _later(moment: str, milliseconds: int) -> Document:
+    return {"$add": [moment, milliseconds]}
