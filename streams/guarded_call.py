@@ -1,20 +1,26 @@
 """One call of the helpdesk: a slot of the limiter, the circuit's leave, the run's permit."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import httpx
+import structlog
+from pymongo.errors import PyMongoError
 
 from domain.circuit import Admission
 from domain.errors import HelpdeskError
 from infra.circuits import Circuit
 from infra.limiter import Limiter
 
+log = structlog.get_logger()
+
 T = TypeVar("T")
 Permit: TypeAlias = Callable[[], Awaitable[None]]
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _SERVER_ERRORS: Final = 500
+_TELLING_SECONDS: Final = 2.0
 
 
 class Request(NamedTuple):
@@ -70,27 +76,37 @@ class GuardedHttp:
             admission = await self._circuit.admit()
             if not isinstance(admission, Admission):
                 return CircuitOpen(admission)
-            is_reported = False
+            succeeded: bool | None = None
             try:
                 await permit()
                 slot.is_used = True
-                try:
-                    answer = await self._get(request, read)
-                except HelpdeskError as error:
-                    await self._circuit.report(admission, succeeded=not error.retryable)
-                    is_reported = True
-                    raise
-                await self._circuit.report(admission, succeeded=True)
-                is_reported = True
+                answer = await self._get(request, read)
+                succeeded = True
+            except HelpdeskError as error:
+                succeeded = not error.retryable
+                raise
             finally:
-                if not is_reported:
-                    await self._circuit.release(admission)
+                await self._tell(admission, succeeded)
             return answer
+
+    async def _tell(self, admission: Admission, succeeded: bool | None) -> None:
+        """Report to the circuit what came of the call; None: nothing did."""
+        try:
+            async with asyncio.timeout(_TELLING_SECONDS):
+                if succeeded is None:
+                    await self._circuit.release(admission)
+                else:
+                    await self._circuit.report(admission, succeeded=succeeded)
+        except (PyMongoError, TimeoutError) as error:
+            # Leave runs out by itself; raised here, this would hide a cancellation, or lose a page.
+            log.warning("circuit_not_told", succeeded=succeeded, reason=repr(error))
 
     async def _get(self, request: Request, read: Callable[[bytes | None], T]) -> T | RateLimited:
         try:
-            status, headers, body = await self._fetch(request)
-        except httpx.TimeoutException as error:
+            # Per read alone, an answer that trickles would never time out.
+            async with asyncio.timeout(self._http.timeout.read):
+                status, headers, body = await self._fetch(request)
+        except (httpx.TimeoutException, TimeoutError) as error:
             reason = f"timed out ({type(error).__name__})"
             raise HelpdeskError(reason, retryable=True) from error
         except httpx.HTTPError as error:

@@ -1,14 +1,14 @@
 """The client against the sample helpdesk over HTTP, with faults."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
 
-from dev.helpdesk.faults import AnyFault, Drop, EmptyPage, Garbage, Hang, Refusal, Shape
+from dev.helpdesk.faults import AnyFault, Drop, EmptyPage, Garbage, Hang, Refusal, Shape, SlowAnswer
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
 from domain.circuit import CircuitRules
@@ -18,6 +18,7 @@ from infra.circuits import Circuit
 from infra.leases import NEVER
 from infra.limiter import Limiter
 from infra.mongo import Mongo
+from infra.settings import Settings
 from streams.guarded_call import GuardedHttp
 from streams.helpdesk import HelpdeskCalls, HelpdeskClient
 from tests.integration.pipeline import eventually
@@ -25,6 +26,7 @@ from tests.integration.pipeline import eventually
 pytestmark = pytest.mark.services
 
 TICKETS = "/external/support-tickets"
+DELETED = "/external/deleted-tickets"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,8 @@ SHAPES: tuple[Shape, ...] = (
         (Refusal(status=503, times=None), "answered 503"),
         (Drop(times=None), "RemoteProtocolError"),
         (Drop(after_bytes=0, times=None), "RemoteProtocolError"),
-        (Hang(times=None), "timed out (ReadTimeout)"),
+        (Hang(times=None), "timed out ("),
+        (SlowAnswer(seconds=4.0, chunks=40, times=None), "timed out (TimeoutError)"),
         (EmptyPage(times=None), "no next page, though 250 are counted"),
         *((Garbage(shape=shape, times=None), "garbage: ") for shape in SHAPES),
     ],
@@ -136,7 +139,7 @@ async def test_a_fault_that_stays_fails_the_run_after_six_attempts(
     "fault",
     [
         Refusal(status=502, times=5), Drop(times=2), Hang(times=1), Garbage(times=3),
-        EmptyPage(times=1), Refusal(status=429, retry_after="3", times=9),
+        EmptyPage(times=1), Refusal(status=429, retry_after="3", times=9), SlowAnswer(seconds=2.0),
     ],
     ids=str,
 )  # fmt: skip
@@ -156,6 +159,43 @@ async def test_what_will_not_get_better_fails_at_once(
 
     assert await failure(caller) == f"page 2: answered {status}"
     assert len(desk.requests(TICKETS)) == 1
+
+
+async def test_a_redirection_is_not_followed_and_says_where_to(mongo: Mongo) -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(307, headers={"location": "/elsewhere"})
+
+    assert await _reason(mongo, answer) == "page 1: answered 307 to /elsewhere"
+    assert asked == [TICKETS]
+
+
+async def test_a_body_without_end_is_refused_and_not_swallowed(mongo: Mongo) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 2**20
+            yield bytes(2**20)
+
+    reason = await _reason(mongo, lambda _: httpx.Response(200, content=body()))
+
+    assert reason == "page 1: sent over 67108864 bytes"
+    assert sent == 65 * 2**20, "read no further, and asked once"
+
+
+async def _reason(mongo: Mongo, answer: Callable[[httpx.Request], httpx.Response]) -> str:
+    """Why page 1 of a helpdesk that answers so cannot be had."""
+    transport = httpx.MockTransport(answer)
+    limiter = Limiter(mongo, "helpdesk", limit=0, period=60, timeout=1)
+    async with httpx.AsyncClient(base_url="http://desk", transport=transport) as http:
+        guarded = GuardedHttp(http, limiter, Circuit(mongo, "helpdesk", CircuitRules()))
+        with pytest.raises(HelpdeskError) as caught:
+            await HelpdeskClient(guarded).calls("run-1", _allowed).page(1)
+    return caught.value.reason
 
 
 async def test_a_helpdesk_that_only_refuses_is_given_up(
@@ -253,6 +293,31 @@ async def test_a_call_that_was_not_made_leaves_the_probe_to_others(
     await lost.http.aclose()
 
 
+async def test_a_call_can_be_cancelled_also_while_mongodb_is_gone(
+    desk: HelpdeskServer, settings: Settings
+) -> None:
+    desk.install_faults([Hang(times=None)])
+    mongo = Mongo(settings)
+    lone = Caller(mongo, desk.url, CircuitRules(failures=1, window=1, open_seconds=0.1))
+    lone.http.timeout = httpx.Timeout(30)
+    calling = asyncio.create_task(lone.calls.page(1))
+    await eventually(_asked(desk), lambda seen: seen == 1)
+    mongo.close()
+
+    calling.cancel()
+    await asyncio.gather(calling, return_exceptions=True)
+
+    assert calling.cancelled()
+    await lone.http.aclose()
+
+
+def _asked(desk: HelpdeskServer) -> Callable[[], Awaitable[int]]:
+    async def ask() -> int:
+        return len(desk.requests(TICKETS))
+
+    return ask
+
+
 async def test_a_run_that_was_lost_calls_nobody(desk: HelpdeskServer, caller: Caller) -> None:
     caller.is_lost = True
 
@@ -285,6 +350,16 @@ async def test_a_list_that_cannot_be_had_is_not_an_empty_one(
 
     with pytest.raises(HelpdeskError, match="deleted tickets: answered 500, after 6 attempts"):
         await caller.calls.deleted_ids()
+
+
+@pytest.mark.parametrize("shape", ["not_json", "wrong_shape", "truncated"])
+async def test_garbage_instead_of_the_deleted_tickets_is_asked_for_again(
+    desk: HelpdeskServer, caller: Caller, shape: Shape
+) -> None:
+    desk.install_faults([Garbage(shape=shape, route="deleted", times=2)])
+
+    assert await caller.calls.deleted_ids() is not None
+    assert len(desk.requests(DELETED)) == 3
 
 
 @pytest.mark.parametrize("id_", ["T/1", "a b?c=d#e", "..", "ü%2F"])
