@@ -1,15 +1,19 @@
 """Tickets that complete crawls did not show: found in the sync agent's state, remembered by run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from pymongo import ReplaceOne
+from pymongo import DeleteOne, ReplaceOne
 
-from domain.identity import ticket_key
 from domain.sightings import Sightings, ticket_mark
 from infra import collections
-from infra.mongo import Document, Mongo
+from infra.mongo import Mongo, Session
+from infra.retrying import in_transaction
+
+# Writes to the run's document in the transaction, and raises LeaseLostError if it is not ours.
+Fence: TypeAlias = Callable[[Session], Awaitable[None]]
 
 _BATCH: Final = 1000
 
@@ -22,9 +26,10 @@ class Absent(NamedTuple):
 
 
 class Absences:
-    """One document per absent ticket: `_id` its key, `run` the complete crawl that missed it."""
+    """One document per crawl and ticket it missed, `_id` being `tenant:run:external_id`."""
 
     def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
         self._states = mongo[collections.TICKET_STATE]
         self._absences = mongo[collections.ABSENCES]
 
@@ -37,7 +42,8 @@ class Absences:
         """
         live = 0
         ids = []
-        wanted = {**_of_tenant(tenant_id), "gone_at": None, "version": {"$gt": 0}}
+        first, after = _range(tenant_id)
+        wanted = {"_id": {"$gte": first, "$lt": after}, "gone_at": None, "version": {"$gt": 0}}
         shown = {"external_id": 1, "source": 1, "observed_at": 1}
         async for state in self._states.find(wanted, shown, batch_size=_BATCH):
             live += 1
@@ -63,23 +69,47 @@ class Absences:
 
     async def of_run(self, tenant_id: str, run: str | None) -> set[str]:
         """The external ids that this complete crawl of the tenant missed."""
-        prefix = len(ticket_key(tenant_id, ""))
-        missed = self._absences.find({**_of_tenant(tenant_id), "run": run}, {"_id": 1})
-        return {document["_id"][prefix:] async for document in missed}
+        if run is None:
+            return set()
+        first, after = _range(tenant_id, run)
+        missed = self._absences.find({"_id": {"$gte": first, "$lt": after}}, batch_size=_BATCH)
+        return {document["_id"][len(first) :] async for document in missed}
 
-    async def record(self, tenant_id: str, run: str, ids: Sequence[str]) -> None:
-        """Remember what this complete crawl missed; earlier crawls no longer count."""
+    async def record(self, tenant_id: str, run: str, ids: Sequence[str], fence: Fence) -> None:
+        """Remember what this crawl missed, beside what earlier ones did.
+
+        Raises:
+            LeaseLostError: the crawl is no longer ours.
+        """
+        first, _ = _range(tenant_id, run)
         for some in _batches(ids):
-            documents = [{"_id": ticket_key(tenant_id, id_), "run": run} for id_ in some]
-            await self._absences.bulk_write(
-                [ReplaceOne({"_id": d["_id"]}, d, upsert=True) for d in documents], ordered=False
-            )
-        await self._absences.delete_many({**_of_tenant(tenant_id), "run": {"$ne": run}})
+            keys = [f"{first}{id_}" for id_ in some]
+            change = [ReplaceOne({"_id": key}, {"_id": key}, upsert=True) for key in keys]
+            await in_transaction(self._mongo, partial(self._write, change, fence))
+
+    async def forget_others(self, tenant_id: str, run: str, fence: Fence) -> None:
+        """Forget what any other crawl of the tenant missed.
+
+        Raises:
+            LeaseLostError: the crawl is no longer ours.
+        """
+        (first, last), (begin, end) = _range(tenant_id), _range(tenant_id, run)
+        others = {
+            "$or": [{"_id": {"$gte": first, "$lt": begin}}, {"_id": {"$gte": end, "$lt": last}}]
+        }
+        while found := await self._absences.find(others, limit=_BATCH).to_list(_BATCH):
+            change = [DeleteOne(document) for document in found]
+            await in_transaction(self._mongo, partial(self._write, change, fence))
+
+    async def _write(self, change: Sequence[Any], fence: Fence, session: Session) -> None:
+        await fence(session)
+        await self._absences.bulk_write(change, ordered=False, session=session)
 
 
-def _of_tenant(tenant_id: str) -> Document:
-    first = ticket_key(tenant_id, "")
-    return {"_id": {"$gte": first, "$lt": f"{first[:-1]};"}}
+def _range(*names: str) -> tuple[str, str]:
+    """The first key that begins with these names, and the first behind all of them."""
+    prefix = ":".join(names)
+    return f"{prefix}:", f"{prefix};"
 
 
 def _batches(ids: Sequence[str]) -> Iterator[list[str]]:

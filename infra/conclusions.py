@@ -17,6 +17,15 @@ class Conclusions:
         self._jobs = mongo[collections.JOBS]
         self._outbox = mongo[collections.CRAWL_OUTBOX]
 
+    async def fence(self, job: Document, session: Session) -> None:
+        """Let a transaction commit only while the crawl is ours.
+
+        Raises:
+            LeaseLostError: it is not.
+        """
+        # An update that changes nothing would conflict with no other.
+        await self._claims.advance(job, {"$inc": {"fenced": 1}}, session)
+
     async def delete(
         self, job: Document, run: str, rows: Sequence[RawRow], session: Session
     ) -> None:

@@ -66,12 +66,16 @@ class Reconciliation:
         if job["reconciled"]:
             return
         witness = _AskedOnce(witness)
+        fence = partial(self._conclusions.fence, job)
         warnings: dict[str, str | None] = {}
-        for part in await self._parts(job):
+        parts = await self._parts(job)
+        for part in parts:
             warnings[part["_id"]] = await self._reconcile(job, part, seen, witness)
         conclude = partial(self._conclusions.conclude, job, warnings)
         await in_transaction(self._mongo, conclude)
         crash_points.reached("crawl_concluded")
+        for part in parts:
+            await self._absences.forget_others(part["tenant_id"], part["_id"], fence)
 
     async def _parts(self, job: Document) -> list[Document]:
         """The jobs that held their tenant since the first page."""
@@ -85,8 +89,8 @@ class Reconciliation:
     ) -> str | None:
         """Publish one tenant's deletions; return why they are not believed, if so."""
         tenant_id, run = part["tenant_id"], part["_id"]
-        began_at = job["started_at"]
-        absent = await self._absences.find(tenant_id, self._source, seen, began_at)
+        fence = partial(self._conclusions.fence, job)
+        absent = await self._absences.find(tenant_id, self._source, seen, job["started_at"])
         known = Known(
             absent.ids,
             await witness.deleted_ids() if absent.ids else None,
@@ -98,7 +102,7 @@ class Reconciliation:
             not is_credible(len(suspected), absent.live, self._most_percent)
             and not (part["confirm_deletions"])
         ):
-            await self._absences.record(tenant_id, run, absent.ids)
+            await self._absences.record(tenant_id, run, absent.ids, fence)
             return (
                 f"{len(suspected)} of {absent.live} live tickets of {tenant_id} are gone from the"
                 f" helpdesk, more than {self._most_percent:g} %: none was deleted; if that is"
@@ -107,10 +111,11 @@ class Reconciliation:
         exists = {id_: await witness.ticket(id_) is not None for id_ in doubtful(known)}
         gone = deletions(known, exists)
         await self._publish(job, part, gone)
-        await self._absences.record(tenant_id, run, [i for i in absent.ids if i not in gone])
-        if kept := len(absent.ids) - len(gone):
-            some = [id_ for id_ in absent.ids if id_ not in gone][:_SHOWN_IDS]
-            log.warning("absent_without_evidence", job_id=run, tickets=kept, first=some)
+        kept = [id_ for id_ in absent.ids if id_ not in gone]
+        await self._absences.record(tenant_id, run, kept, fence)
+        if kept:
+            first = kept[:_SHOWN_IDS]
+            log.warning("absent_without_evidence", job_id=run, tickets=len(kept), first=first)
         return None
 
     async def _publish(self, job: Document, part: Document, gone: Mapping[str, Evidence]) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from domain.errors import LeaseLostError
 from domain.sightings import Sightings, ticket_mark
 from infra import collections
 from infra.absences import Absences
-from infra.mongo import Mongo
+from infra.mongo import Mongo, Session
 from tests.domain.strategies import BEGIN
 
 pytestmark = pytest.mark.services
@@ -58,17 +59,42 @@ async def test_an_id_of_several_tenants_is_shared(mongo: Mongo) -> None:
     assert await Absences(mongo).shared(["1", "2", "3", "4"]) == {"2"}
 
 
-async def test_only_the_last_complete_run_is_remembered(mongo: Mongo) -> None:
+async def test_what_the_last_complete_run_missed_is_remembered(mongo: Mongo) -> None:
     absences = Absences(mongo)
     many = [f"T-{number}" for number in range(2_500)]
 
-    await absences.record("acme", "run-1", many)
-    await absences.record("globex", "run-9", ["a:b"])
-    first = await absences.of_run("acme", "run-1")
-    await absences.record("acme", "run-2", ["T-1", "T-new"])
+    await absences.record("acme", "run-1", many, ours)
+    await absences.record("acme-2", "run-1", ["x"], ours)
+    await absences.record("globex", "run-9", ["a:b"], ours)
+    await absences.record("acme", "run-2", ["T-1", "T-new"], ours)
+    both = await absences.of_run("acme", "run-1"), await absences.of_run("acme", "run-2")
+    await absences.forget_others("acme", "run-2", ours)
 
-    assert first == set(many)
+    assert both == (set(many), {"T-1", "T-new"})
     assert await absences.of_run("acme", "run-1") == set()
     assert await absences.of_run("acme", "run-2") == {"T-1", "T-new"}
+    assert await absences.of_run("acme-2", "run-1") == {"x"}
     assert await absences.of_run("globex", "run-9") == {"a:b"}
     assert await absences.of_run("acme", None) == set()
+
+
+async def test_a_crawl_that_was_lost_remembers_and_forgets_nothing(mongo: Mongo) -> None:
+    absences = Absences(mongo)
+    await absences.record("acme", "run-1", ["T-1"], ours)
+
+    with pytest.raises(LeaseLostError):
+        await absences.record("acme", "run-2", ["T-2"], lost)
+    with pytest.raises(LeaseLostError):
+        await absences.forget_others("acme", "run-2", lost)
+
+    assert await absences.of_run("acme", "run-1") == {"T-1"}
+    assert await absences.of_run("acme", "run-2") == set()
+
+
+async def ours(_: Session) -> None:
+    """A fence that lets everything through."""
+
+
+async def lost(_: Session) -> None:
+    """A fence that lets nothing through."""
+    raise LeaseLostError("run-2")
