@@ -3,6 +3,7 @@
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 ARGS ?=
+PROCESSES ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,8 +21,8 @@ help: ## list the targets
 run: $(INSTALLED) ## start everything here, ingest the sample, show the results (ARGS=--once: then stop)
 	@$(BIN)/python -m dev.run $(ARGS)
 
-test: $(INSTALLED) ## run the whole test suite on a real Kafka and MongoDB (ARGS: more for pytest)
-	$(PYTEST) -m "not faults" $(ARGS)
+test: $(INSTALLED) ## run the whole test suite, on a real Kafka and MongoDB for each of PROCESSES=2 (ARGS: more for pytest)
+	$(PYTEST) -m "not faults" --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
 
 check: format-check lint types imports sizes ## format, lint, types, layers, sizes: seconds, no services
 

@@ -1,9 +1,12 @@
 """The jars of a Kafka broker: brought by Maven, and held against a list of hashes."""
 
+import fcntl
 import hashlib
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dev.engine_errors import EngineError, JarsChangedError, MissingProgramError
@@ -21,16 +24,24 @@ def install_jars(directory: Path) -> None:
 
     Hashing all 43 MB takes less than starting a Java program, so there is no stamp to trust.
     """
-    if directory.is_dir() and not _differences(directory):
-        return
-    directory.parent.mkdir(parents=True, exist_ok=True)
     # Beside the goal, then renamed: nobody ever sees half of them.
-    with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
+    with _alone(directory), tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
+        if directory.is_dir() and not _differences(directory):
+            return
         fresh = Path(scratch) / "jars"
         _copy_dependencies(fresh)
         if differences := _differences(fresh):
             raise JarsChangedError(fresh, differences)
         _put_in_place(fresh, directory)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Let one process at a time install: another may have started a Kafka from what is there."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with (directory.parent / f"{directory.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def java() -> str:
@@ -68,12 +79,7 @@ def _jars(directory: Path) -> list[Path]:
 
 def _put_in_place(fresh: Path, directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
-    try:
-        fresh.rename(directory)
-    except OSError:
-        # Another process was faster; its jars will do if they are the right ones.
-        if differences := _differences(directory):
-            raise JarsChangedError(directory, differences) from None
+    fresh.rename(directory)
 
 
 def _program(name: str, remedy: str) -> str:

