@@ -53,12 +53,14 @@ def test_help_is_quick() -> None:
         "status",
         "topics check",
         "topics create --wait 0",
-        f"ingest --all --api http://{LOOPBACK}:{free_port()}",
-        f"cancel some-run --api http://{LOOPBACK}:{free_port()}",
+        "ingest --all --api NOWHERE",
+        "cancel some-run --api NOWHERE",
     ],
 )
 def test_what_cannot_be_reached_is_one_line(command: str) -> None:
-    assert is_one_line_error(Deskstream(NOWHERE).run(*command.split()))
+    arguments = command.replace("NOWHERE", f"http://{LOOPBACK}:{free_port()}").split()
+
+    assert is_one_line_error(Deskstream(NOWHERE).run(*arguments))
 
 
 @pytest.mark.parametrize("command", ["worker", "projector", "api", "status", "topics check"])
