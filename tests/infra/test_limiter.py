@@ -281,6 +281,7 @@ async def test_whenever_one_is_cancelled_nothing_is_left(
     assert await _waiting(mongo) == []
 
 
+@pytest.mark.usefixtures("mongo")  # which empties the database; this client is to be closed
 async def test_a_cancellation_is_one_also_while_mongodb_is_gone(settings: Settings) -> None:
     mongo = Mongo(settings)
     limiter = Limiter(mongo, "helpdesk", limit=5, period=60, timeout=1)
