@@ -20,7 +20,6 @@ PAGE_SECONDS = 0.3
 _BEGAN = r"crawl_began .* page=(\d+)"
 
 
-@pytest.mark.faults
 async def test_sigterm_hands_a_crawl_to_another_worker(engines: Engines, tmp_path: Path) -> None:
     layout = Layout(workers=2, tickets=1500, lease_seconds=60.0)
     async with running_desk(engines, tmp_path, layout) as desk:
@@ -95,7 +94,6 @@ async def test_a_worker_that_was_frozen_beyond_its_lease_does_nothing_more(
         assert {len(await desk.history(TENANT, id_)) for id_ in list(tickets)[:50]} == {1}
 
 
-@pytest.mark.faults
 async def test_a_worker_that_dies_while_it_stores_a_page_is_replaced(
     engines: Engines, tmp_path: Path
 ) -> None:

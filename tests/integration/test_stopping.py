@@ -70,7 +70,6 @@ async def operating(
             yield Operator(helpdesk, running, api)
 
 
-@pytest.mark.faults
 async def test_a_run_that_sleeps_is_stopped_at_once(settings: Settings, tmp_path: Path) -> None:
     refusal = Refusal(status=429, retry_after="60", page=3, times=None)
     async with operating(settings, tmp_path, refusal, lease_seconds=60) as operator:
