@@ -1,14 +1,19 @@
 """The read models: what a change event makes of their documents."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from domain.digests import DigestChanges, Share, document_digest
 from domain.events import ChangeEvent
 from domain.runs import RunAudit
 
 Document: TypeAlias = dict[str, Any]
+
+TICKETS: Final = "tickets"
+TICKET_HISTORY: Final = "ticket_history"
+INGESTION_LOGS: Final = "ingestion_logs"
 
 
 def ticket_document(event: ChangeEvent) -> Document:
@@ -61,33 +66,52 @@ def audit_document(audit: RunAudit) -> Document:
     return {"_id": audit.job_id, **fields, "errors": list(audit.errors)}
 
 
+class Applied(NamedTuple):
+    """What a ticket's document says of itself: its version, and its digest."""
+
+    version: int
+    digest: bytes
+
+
+_NOTHING: Final = Applied(0, b"")
+
+
 @dataclass
 class TicketsFold:
-    """A batch of change events folded over the versions that the documents have.
+    """A batch of change events folded over what the documents say of themselves.
 
     An event applies if its version is the last + 1; lower ones are late duplicates.  A gap parks
     the ticket: the event and all later ones are kept, and other tickets go on.
     """
 
-    versions: dict[str, int]
+    applied: dict[str, Applied]
     parked: set[str]
     tickets: dict[str, Document] = field(default_factory=dict)
     history: list[Document] = field(default_factory=list)
     parking: list[ChangeEvent] = field(default_factory=list)
     new: set[str] = field(default_factory=set)
+    digests: DigestChanges = field(default_factory=DigestChanges)
 
-    def apply(self, event: ChangeEvent) -> None:
-        """Fold one event in."""
+    def apply(self, event: ChangeEvent, partition: int) -> None:
+        """Fold in one event, which stands on this partition of the log."""
         key = event.key
-        last = self.versions.get(key, 0)
-        if event.version <= last:
+        last = self.applied.get(key, _NOTHING)
+        if event.version <= last.version:
             return
-        if key in self.parked or event.version > last + 1:
+        if key in self.parked or event.version > last.version + 1:
             self.parked.add(key)
             self.parking.append(event)
             return
-        if not last:
+        if last is _NOTHING:
             self.new.add(key)
-        self.versions[key] = event.version
-        self.tickets[key] = ticket_document(event)
-        self.history.append(history_document(event))
+        ticket, entry = ticket_document(event), history_document(event)
+        digest = document_digest(TICKETS, ticket)
+        self.applied[key] = Applied(event.version, digest)
+        self.tickets[key] = ticket
+        self.history.append(entry)
+        share = Share(TICKETS, event.tenant_id, partition)
+        self.digests.add(share, digest)
+        if last is not _NOTHING:
+            self.digests.remove(share, last.digest)
+        share = share._replace(model=TICKET_HISTORY)
+        self.digests.add(share, document_digest(TICKET_HISTORY, entry))

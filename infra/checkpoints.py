@@ -58,13 +58,23 @@ class Checkpoints:
         fenced_extra: str | None = None,
     ) -> None:
         self._documents = mongo[collections.CHECKPOINTS]
-        self._prefix = f"{consumer}:{generation}:{topic}"
-        self._identity = {"consumer": consumer, "generation": generation, "topic": topic}
+        self.generation = generation
+        self._consumer = consumer
+        self._topic = topic
         self._fenced_extra = fenced_extra
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The members that all of these checkpoints share."""
+        return {
+            "consumer": self._consumer,
+            "generation": self.generation,
+            "topic": self._topic,
+        }
 
     def id_of(self, partition: int) -> str:
         """The `_id` of a partition's checkpoint."""
-        return f"{self._prefix}:{partition}"
+        return f"{self._consumer}:{self.generation}:{self._topic}:{partition}"
 
     async def create(self, starts: Mapping[int, int]) -> None:
         """Make the checkpoints that are missing, at the given offsets."""
@@ -73,7 +83,7 @@ class Checkpoints:
                 {"_id": self.id_of(partition)},
                 {
                     "$setOnInsert": {
-                        **self._identity,
+                        **self.identity,
                         "partition": partition,
                         "next_offset": start,
                         "last": None,
@@ -107,7 +117,7 @@ class Checkpoints:
         updates = [UpdateOne(self._fence(m.checkpoint), {"$set": _fields(m)}) for m in moves]
         result = await self._documents.bulk_write(updates, ordered=False, session=session)
         if result.matched_count != len(updates):
-            raise FenceError(self._prefix)
+            raise FenceError(f"{self._consumer}:{self.generation}:{self._topic}")
 
     async def halt(self, partition: int, reason: str | None) -> None:
         """Show to operators why a partition stands still; None when it goes on."""

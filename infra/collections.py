@@ -7,15 +7,18 @@ import structlog
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
+from domain import read_models
 from infra.mongo import Collection, Mongo
 
 log = structlog.get_logger()
 
-TICKETS: Final = "tickets"
-TICKET_HISTORY: Final = "ticket_history"
-INGESTION_LOGS: Final = "ingestion_logs"
+TICKETS: Final = read_models.TICKETS
+TICKET_HISTORY: Final = read_models.TICKET_HISTORY
+INGESTION_LOGS: Final = read_models.INGESTION_LOGS
 READ_MODELS: Final = "read_models"
 PARKED: Final = "parked"
+DIGESTS: Final = "digests"
+REBUILDS: Final = "rebuilds"
 
 TICKET_STATE: Final = "ticket_state"
 CHANGE_OUTBOX: Final = "change_outbox"
@@ -114,6 +117,8 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     CIRCUITS: [],
     TOPIC_RECORDS: [],
     READ_MODELS: [],
+    DIGESTS: [_index(*_by("model", "generation", "tenant_id"), name="share")],
+    REBUILDS: [],
 }
 
 

@@ -112,13 +112,14 @@ async def _abort(session: Session) -> None:
 
 async def insert_missing(
     collection: Collection, documents: Sequence[Document], session: Session
-) -> None:
-    """Insert what is not there; in a transaction a duplicate key would fail for ever."""
+) -> list[Document]:
+    """Insert what is not there, and return it; in a transaction a duplicate key fails for ever."""
     if not documents:
-        return
+        return []
     ids = [document["_id"] for document in documents]
     found = collection.find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
     known = {document["_id"] async for document in found}
     missing = [document for document in documents if document["_id"] not in known]
     if missing:
         await collection.insert_many(missing, session=session)
+    return missing

@@ -1,27 +1,32 @@
 """The projector of `ingestion_logs`: one document per run, however it ended."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 
-from domain.read_models import audit_document
-from domain.runs import decode_audit
+from domain.digests import DigestChanges, Share, document_digest
+from domain.read_models import INGESTION_LOGS, audit_document
+from domain.runs import RunAudit, decode_audit
 from domain.topics import RUN_EVENTS
-from infra import collections, dead_letters
-from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
+from infra import dead_letters
+from infra.checkpoints import Checkpoint, after, moves_behind
+from infra.digests import KeptDigests
 from infra.kafka import Record
-from infra.mongo import Document, Mongo, insert_missing, transaction
+from infra.mongo import Document, Mongo, Session, insert_missing, transaction
 from infra.owners import Owners
 from infra.publisher import Publisher
-from infra.read_models import active
+from infra.read_models import Generation, ProjectionCheckpoints
 
 
 class IngestionLogsStep:
     """Inserts what is new; an audit that was published twice is there once."""
 
     def __init__(
-        self, mongo: Mongo, checkpoints: Checkpoints, publisher: Publisher, partitions: int
+        self,
+        mongo: Mongo,
+        checkpoints: ProjectionCheckpoints,
+        publisher: Publisher,
+        partitions: int,
     ) -> None:
-        self._mongo = mongo
+        self._models = AuditModel(mongo)
         self._checkpoints = checkpoints
         self._publisher = publisher
         self._partitions = partitions
@@ -38,14 +43,35 @@ class IngestionLogsStep:
     ) -> dict[int, Checkpoint]:
         """Project and commit."""
         audits, refused = dead_letters.readable(RUN_EVENTS, slices, decode_audit)
-        documents: dict[str, Document] = {}
-        for audit in chain.from_iterable(audits.values()):
-            documents.setdefault(audit.job_id, audit_document(audit))
         await dead_letters.send(self._publisher, refused, self._partitions)
         moves = moves_behind(slices, checkpoints)
-        names = await active(self._mongo)
-        logs = self._mongo[names[collections.INGESTION_LOGS]]
         async with transaction(await self._owners.session()) as session:
-            await insert_missing(logs, list(documents.values()), session)
+            generation = await self._checkpoints.active(session)
+            await self._models.write(generation, audits, session)
             await self._checkpoints.advance(moves, session)
         return after(moves)
+
+
+class AuditModel:
+    """The documents of a generation, with their digests."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+        self._digests = KeptDigests(mongo)
+
+    async def write(
+        self, generation: Generation, audits: Mapping[int, Sequence[RunAudit]], session: Session
+    ) -> None:
+        """Insert the audits of each partition that are not there."""
+        documents: dict[str, Document] = {}
+        shares = {}
+        for partition, some in audits.items():
+            for audit in some:
+                documents.setdefault(audit.job_id, audit_document(audit))
+                shares[audit.job_id] = Share(INGESTION_LOGS, audit.tenant_id, partition)
+        logs = self._mongo[generation.names[INGESTION_LOGS]]
+        changes = DigestChanges()
+        for document in await insert_missing(logs, list(documents.values()), session):
+            digest = document_digest(INGESTION_LOGS, document)
+            changes.add(shares[document["_id"]], digest)
+        await self._digests.change(generation.number, changes, session)

@@ -16,6 +16,7 @@ from infra.kafka import from_consumer, group_consumer
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
 from infra.publisher import Publisher
+from infra.read_models import INGESTION_LOGS, TICKETS, ProjectionCheckpoints
 from infra.settings import Settings
 from infra.settlement import Settlement
 from infra.stage import Stage, Step
@@ -64,8 +65,8 @@ def _stages(
     """
     partitions = settings.kafka_partitions
     jobs = jobs_of(mongo, settings)
-    tickets = Checkpoints(mongo, "tickets", CHANGES)
-    runs = Checkpoints(mongo, "ingestion_logs", RUN_EVENTS)
+    tickets = ProjectionCheckpoints(mongo, TICKETS)
+    runs = ProjectionCheckpoints(mongo, INGESTION_LOGS)
     steps: list[tuple[str, Checkpoints, Step]] = [
         (RUN_EVENTS, runs, IngestionLogsStep(mongo, runs, publisher, partitions))
     ]

@@ -1,24 +1,22 @@
 """The projector of `tickets`, `ticket_history` and run counters: one consumer, one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import structlog
-from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from domain.events import ChangeEvent, LogRecord, RunMarker, decode, encode
-from domain.read_models import TicketsFold
 from domain.topics import CHANGES
 from infra import collections, crash_points, dead_letters
-from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
+from infra.checkpoints import Checkpoint, after, moves_behind
 from infra.kafka import Record
 from infra.mongo import Mongo, Session, insert_missing, transaction
 from infra.owners import Owners
 from infra.publisher import Publisher
-from infra.read_models import active
+from infra.read_models import ProjectionCheckpoints
 from infra.settlement import Settlement
+from projections.ticket_models import TicketModels, keys_of
 
 log = structlog.get_logger()
 
@@ -29,12 +27,13 @@ class TicketsStep:
     def __init__(
         self,
         mongo: Mongo,
-        checkpoints: Checkpoints,
+        checkpoints: ProjectionCheckpoints,
         publisher: Publisher,
         settlement: Settlement,
         partitions: int,
     ) -> None:
         self._mongo = mongo
+        self._models = TicketModels(mongo)
         self._checkpoints = checkpoints
         self._publisher = publisher
         self._settlement = settlement
@@ -55,11 +54,13 @@ class TicketsStep:
         await dead_letters.send(self._publisher, refused, self._partitions)
         moves = moves_behind(slices, checkpoints)
         markers = [m for records in decoded.values() for m in records if isinstance(m, RunMarker)]
-        names = await active(self._mongo)
         async with transaction(await self._owners.session()) as session:
-            fold = await self._fold(names, decoded, session)
+            generation = await self._checkpoints.active(session)
+            parked = await self._parked(decoded, session)
+            fold = await self._models.fold(generation, decoded, parked, session)
             crash_points.reached("projector_folded")
-            await self._write(names, fold, session)
+            await self._models.write(generation, fold, session)
+            await self._park(fold.parking, session)
             await self._settle(markers, session)
             crash_points.reached("projector_written")
             await self._checkpoints.advance(moves, session)
@@ -68,40 +69,14 @@ class TicketsStep:
         await self._close({marker.job_id for marker in markers})
         return after(moves)
 
-    async def _fold(
-        self,
-        names: Mapping[str, str],
-        decoded: Mapping[int, Sequence[LogRecord]],
-        session: Session,
-    ) -> TicketsFold:
-        events = [e for some in decoded.values() for e in some if isinstance(e, ChangeEvent)]
-        keys = list({event.key for event in events})
-        tickets = self._mongo[names[collections.TICKETS]]
-        known = await tickets.find({"_id": {"$in": keys}}, {"version": 1}, session=session).to_list(
-            None
+    async def _parked(
+        self, decoded: Mapping[int, Sequence[LogRecord]], session: Session
+    ) -> list[str]:
+        wanted = {"key": {"$in": keys_of(decoded)}}
+        keys: list[str] = await self._mongo[collections.PARKED].distinct(
+            "key", wanted, session=session
         )
-        parked = await self._mongo[collections.PARKED].distinct(
-            "key", {"key": {"$in": keys}}, session=session
-        )
-        fold = TicketsFold({d["_id"]: d["version"] for d in known}, set(parked))
-        for event in events:
-            fold.apply(event)
-        return fold
-
-    async def _write(self, names: Mapping[str, str], fold: TicketsFold, session: Session) -> None:
-        writes: list[Any] = [
-            InsertOne(document) if key in fold.new else ReplaceOne({"_id": key}, document)
-            for key, document in fold.tickets.items()
-        ]
-        if writes:
-            await self._mongo[names[collections.TICKETS]].bulk_write(
-                writes, ordered=False, session=session
-            )
-        if fold.history:
-            await self._mongo[names[collections.TICKET_HISTORY]].insert_many(
-                fold.history, ordered=False, session=session
-            )
-        await self._park(fold.parking, session)
+        return keys
 
     async def _park(self, events: Iterable[ChangeEvent], session: Session) -> None:
         waiting = {f"{event.key}:{event.version}": event for event in events}

@@ -1,14 +1,15 @@
 """Planted bugs: each must turn the check of the fault tests red, or the check proves nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pymongo import ReplaceOne
 
 from domain.read_models import TicketsFold, history_document, ticket_document
 from infra.checkpoints import Checkpoints
+from infra.digests import KeptDigests
 from infra.mongo import transaction
-from projections.tickets import TicketsStep
+from projections.ticket_models import TicketModels
 from streams.change_outbox import ChangeOutbox
 from streams.fold import PartitionFold
 from streams.sync import SyncStep
@@ -17,23 +18,24 @@ from streams.sync import SyncStep
 def guarded_upsert() -> None:
     """The projector guards each upsert by version: a late duplicate aborts for ever."""
 
-    async def write(self: TicketsStep, names: Mapping[str, str], fold: Any, session: Any) -> None:
+    async def write(self: TicketModels, generation: Any, fold: Any, session: Any) -> None:
         writes = [
             ReplaceOne({"_id": key, "version": {"$lt": d["version"]}}, d, upsert=True)
             for key, d in fold.tickets.items()
         ]
         if writes:
-            await self._mongo[names["tickets"]].bulk_write(writes, session=session)
+            tickets = self._mongo[generation.names["tickets"]]
+            await tickets.bulk_write(writes, session=session)
         rows = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in fold.history]
         if rows:
-            await self._mongo[names["ticket_history"]].bulk_write(rows, session=session)
-        await self._park(fold.parking, session)
+            history = self._mongo[generation.names["ticket_history"]]
+            await history.bulk_write(rows, session=session)
 
-    def apply(self: TicketsFold, event: Any) -> None:
+    def apply(self: TicketsFold, event: Any, partition: int) -> None:
         self.tickets[event.key] = ticket_document(event)
         self.history.append(history_document(event))
 
-    TicketsStep._write = write  # type: ignore[method-assign]
+    TicketModels.write = write  # type: ignore[method-assign]
     TicketsFold.apply = apply  # type: ignore[method-assign]
 
 
@@ -68,6 +70,17 @@ def no_raw_filter() -> None:
     PartitionFold._is_new = lambda self, origin: True  # type: ignore[method-assign]
 
 
+def digest_outside_transaction() -> None:
+    """The digests change although the documents may not."""
+    inside = KeptDigests.change
+
+    async def change(self: KeptDigests, generation: Any, changes: Any, session: Any) -> None:
+        outside: Any = None
+        await inside(self, generation, changes, outside)
+
+    KeptDigests.change = change  # type: ignore[method-assign]
+
+
 def checkpoint_outside_transaction() -> None:
     """The checkpoint moves although the documents may not."""
     inside = Checkpoints.advance
@@ -86,5 +99,6 @@ BUGS: dict[str, Callable[[], None]] = {
         outbox_not_republished,
         no_raw_filter,
         checkpoint_outside_transaction,
+        digest_outside_transaction,
     )
 }

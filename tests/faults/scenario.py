@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from domain.digests import DIGEST
 from infra.collections import ensure_collections
 from infra.jobs import Jobs, jobs_of
 from infra.mongo import Mongo
@@ -75,7 +76,8 @@ class Scenario:
         )
 
     async def _documents(self, name: str) -> dict[str, Any]:
-        return {document["_id"]: document async for document in self.mongo[name].find()}
+        found = self.mongo[name].find({}, {DIGEST: 0})
+        return {document["_id"]: document async for document in found}
 
 
 @asynccontextmanager

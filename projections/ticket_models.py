@@ -1,0 +1,72 @@
+"""The documents that change events make: `tickets`, `ticket_history`, and their digests."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pymongo import InsertOne, ReplaceOne
+
+from domain.digests import DIGEST
+from domain.events import ChangeEvent, LogRecord
+from domain.read_models import TICKET_HISTORY, TICKETS, Applied, TicketsFold
+from infra.digests import KeptDigests
+from infra.mongo import Mongo, Session
+from infra.read_models import Generation
+
+
+def fold_events(fold: TicketsFold, decoded: Mapping[int, Sequence[LogRecord]]) -> TicketsFold:
+    """Fold in the change events of each partition's records, and return the fold."""
+    for partition, records in decoded.items():
+        for record in records:
+            if isinstance(record, ChangeEvent):
+                fold.apply(record, partition)
+    return fold
+
+
+class TicketModels:
+    """Reads and writes the documents of a generation within the caller's transaction."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+        self._digests = KeptDigests(mongo)
+
+    async def fold(
+        self,
+        generation: Generation,
+        decoded: Mapping[int, Sequence[LogRecord]],
+        parked: Collection[str],
+        session: Session,
+    ) -> TicketsFold:
+        """What each partition's records make of the documents as they are."""
+        keys = keys_of(decoded)
+        tickets = self._mongo[generation.names[TICKETS]]
+        shown = {"version": 1, DIGEST: 1}
+        found = tickets.find({"_id": {"$in": keys}}, shown, session=session)
+        known = {d["_id"]: applied(d) for d in await found.to_list(None)}
+        return fold_events(TicketsFold(known, set(parked)), decoded)
+
+    async def write(self, generation: Generation, fold: TicketsFold, session: Session) -> None:
+        """Write the documents of a fold, and what they change in the digests."""
+        names = generation.names
+        writes: list[Any] = []
+        for key, ticket in fold.tickets.items():
+            document = ticket | {DIGEST: fold.applied[key].digest}
+            is_new = key in fold.new
+            writes.append(InsertOne(document) if is_new else ReplaceOne({"_id": key}, document))
+        if writes:
+            tickets = self._mongo[names[TICKETS]]
+            await tickets.bulk_write(writes, ordered=False, session=session)
+        if fold.history:
+            history = self._mongo[names[TICKET_HISTORY]]
+            await history.insert_many(fold.history, ordered=False, session=session)
+        await self._digests.change(generation.number, fold.digests, session)
+
+
+def keys_of(decoded: Mapping[int, Sequence[LogRecord]]) -> list[str]:
+    """The tickets that each partition's records are about."""
+    events = (e for some in decoded.values() for e in some if isinstance(e, ChangeEvent))
+    return list({event.key for event in events})
+
+
+def applied(document: Mapping[str, Any]) -> Applied:
+    """What a document of `tickets` says of itself."""
+    return Applied(document["version"], document.get(DIGEST, b""))
