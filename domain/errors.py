@@ -40,6 +40,16 @@ class UndecodableEventError(DeskstreamError):
         self.reason = reason
 
 
+class NewerEventError(DeskstreamError):
+    """A later release wrote this event: nobody of this one may pass it over."""
+
+    def __init__(self, version: int, known: int) -> None:
+        super().__init__(
+            f"an event has schema_version {version}, this release reads up to {known}: upgrade it"
+        )
+        self.version = version
+
+
 class VersionGapError(DeskstreamError):
     """A change event arrived before the one it follows."""
 

@@ -1,7 +1,7 @@
 """Change events: facts about tickets as they stand on `tickets.changes`, for ever.
 
-The bytes are frozen: `tests/domain/test_events.py` holds golden ones.  A change of shape raises
-`schema_version` and gets an upcaster.
+The bytes are frozen: `tests/domain/test_events.py` holds golden ones.  A change of shape that
+earlier readers would misread raises `schema_version`, and gets an upcaster in `domain.upcasting`.
 """
 
 from datetime import datetime
@@ -13,6 +13,7 @@ from domain.errors import UndecodableEventError
 from domain.identity import ticket_key
 from domain.labels import Match, Sentiment, Urgency
 from domain.records import Cause, RunOutcome
+from domain.upcasting import UPCASTERS, upcast
 
 SCHEMA_VERSION: Final = 1
 
@@ -121,12 +122,28 @@ def encode(record: LogRecord) -> bytes:
 
 
 def decode(value: bytes | None) -> LogRecord:
-    """The record that `value` holds.
+    """The record that `value` holds; an event of an earlier version as today's would be.
 
     Raises:
+        NewerEventError: a later release wrote it.
         UndecodableEventError: no version of the contract reads like this.
     """
     try:
-        return _DECODER.decode(value or b"")
+        record = _DECODER.decode(value or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UndecodableEventError(str(error)) from error
+        return _earlier(value or b"", error)
+    if isinstance(record, ChangeEvent) and record.schema_version != SCHEMA_VERSION:
+        return _earlier(value or b"", None)
+    return record
+
+
+def _earlier(value: bytes, error: Exception | None) -> LogRecord:
+    """An event of another version; `error` is why it does not read as today's."""
+    try:
+        members = msgspec.json.decode(value)
+        is_other = isinstance(members, dict) and members.get("kind") == "change"
+        if is_other and members.get("schema_version") != SCHEMA_VERSION:
+            return msgspec.convert(upcast(members, SCHEMA_VERSION, UPCASTERS), ChangeEvent)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as worse:
+        raise UndecodableEventError(str(error or worse)) from worse
+    raise UndecodableEventError(str(error)) from error

@@ -10,7 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from domain.errors import FenceError, LogMismatchError
+from domain.errors import FenceError, LogMismatchError, NewerEventError
 from infra.backoff import Backoff
 from infra.checkpoints import Checkpoint, Checkpoints
 from infra.kafka import Record
@@ -98,6 +98,11 @@ class Stage:
                 return
             except FenceError as error:
                 log.info("fence_met", topic=self._topic, checkpoint=error.checkpoint)
+                self._forget(pending)
+                await backoff.sleep()
+            except NewerEventError as error:
+                # Passed over it would be lost; a process of a later release takes it up.
+                log.error("release_too_old", topic=self._topic, reason=str(error))
                 self._forget(pending)
                 await backoff.sleep()
             except LogMismatchError as error:
