@@ -57,10 +57,11 @@ class TenantCollection:
 
 
 class TenantScope:
-    """What one tenant may see; the read models as they are active now."""
+    """What one tenant may see, for one request: all of it of the generation that is active now."""
 
     def __init__(self, mongo: Mongo, tenant_id: str) -> None:
         self._mongo = mongo
+        self._names: dict[str, str] | None = None
         self.tenant_id = tenant_id
 
     async def tickets(self) -> TenantCollection:
@@ -76,8 +77,9 @@ class TenantScope:
         return await self._active(collections.INGESTION_LOGS)
 
     async def _active(self, model: str) -> TenantCollection:
-        names = await active(self._mongo)
-        return TenantCollection(self._mongo[names[model]], self.tenant_id)
+        if self._names is None:
+            self._names = await active(self._mongo)
+        return TenantCollection(self._mongo[self._names[model]], self.tenant_id)
 
 
 class Deployment:

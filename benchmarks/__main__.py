@@ -15,6 +15,7 @@ from rich.console import Console
 from benchmarks.crawling import crawl
 from benchmarks.figures import Figure, table
 from benchmarks.long_crawl import long_crawl as long_crawl_figures
+from benchmarks.rebuilding import rebuild as rebuild_figures
 from benchmarks.throughput import changes_to_readable, raw_to_readable
 from dev.engines import Engines
 from dev.kafka_jars import JARS, install_jars
@@ -25,6 +26,7 @@ _RESULTS = Path(__file__).resolve().parent / "results"
 def main(
     scale: Annotated[float, typer.Option(help="Of every workload, for a quick look.")] = 1.0,
     long_crawl: Annotated[int, typer.Option(help="Only a crawl of so many tickets.")] = 0,
+    rebuild: Annotated[int, typer.Option(help="Only a rebuild of so many events.")] = 0,
     keep: Annotated[bool, typer.Option(help="Write the results file.")] = True,
 ) -> None:
     """Measure, print a table, and keep the figures as JSON."""
@@ -32,15 +34,20 @@ def main(
     with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as directory:
         root = Path(directory)
         with Engines.local(root / "engines") as engines:
-            figures = asyncio.run(_measure(engines, root, scale, long_crawl))
+            figures = asyncio.run(_measure(engines, root, scale, (long_crawl, rebuild)))
     Console().print(table(figures))
     if keep:
         typer.echo(f"kept in {_keep(figures, scale)}")
 
 
-async def _measure(engines: Engines, logs: Path, scale: float, rows: int) -> list[Figure]:
+async def _measure(
+    engines: Engines, logs: Path, scale: float, alone: tuple[int, int]
+) -> list[Figure]:
+    rows, events = alone
     if rows:
         return await long_crawl_figures(engines, logs, rows)
+    if events:
+        return await rebuild_figures(engines, logs, events)
     return [
         await raw_to_readable(engines, logs, int(40_000 * scale)),
         await changes_to_readable(engines, logs, int(100_000 * scale)),

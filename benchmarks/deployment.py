@@ -41,9 +41,7 @@ class Deployment:
     @contextmanager
     def running(self, service: str) -> Iterator[None]:
         """Run `deskstream <service>` inside the block."""
-        values = self.settings.model_dump()
-        values["mongodb_uri"] = self.settings.mongodb_uri.get_secret_value()
-        environment = os.environ | {name.upper(): str(value) for name, value in values.items()}
+        environment = os.environ | self.environment()
         with (self._logs / f"{service}.log").open("ab") as output:
             process = psutil.Popen(
                 [str(Path(sys.executable).with_name("deskstream")), service],
@@ -63,6 +61,12 @@ class Deployment:
             except psutil.TimeoutExpired:
                 process.kill()
             del self._processes[service]
+
+    def environment(self) -> dict[str, str]:
+        """The settings, for processes of ours."""
+        values = self.settings.model_dump()
+        values["mongodb_uri"] = self.settings.mongodb_uri.get_secret_value()
+        return {name.upper(): str(value) for name, value in values.items()}
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time that each process has used so far, ours (the load generator) included."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count, islice
 from typing import Any
 
 from dev.helpdesk.generator import SAMPLE_TENANTS, generate
@@ -19,20 +20,20 @@ _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _DISTINCT = 10_000
 
 
-def tickets(count: int) -> Iterator[dict[str, Any]]:
-    """So many different tickets, no two with the same text."""
-    originals = generate(11, min(count, _DISTINCT), SAMPLE_TENANTS, now=_NOW, long_messages=True)
-    for number in range(count):
+def tickets() -> Iterator[dict[str, Any]]:
+    """Different tickets without end, no two with the same text."""
+    originals = generate(11, _DISTINCT, SAMPLE_TENANTS, now=_NOW, long_messages=True)
+    for number in count():
         row = dict(originals[number % len(originals)])
         row["id"] = f"{row['id']}-{number // len(originals)}"
         row["subject"] = f"{row['subject']} (case {number})"  # no text twice: nothing remembered
         yield row
 
 
-def raw_records(count: int, partitions: int) -> dict[int, list[Outgoing]]:
+def raw_records(number_of: int, partitions: int) -> dict[int, list[Outgoing]]:
     """Upstream records by partition."""
     records: dict[int, list[Outgoing]] = {p: [] for p in range(partitions)}
-    for number, row in enumerate(tickets(count)):
+    for number, row in enumerate(islice(tickets(), number_of)):
         key = ticket_key(row["tenant_id"], str(row["id"])).encode()
         envelope = {
             "specversion": "1.0",
@@ -46,17 +47,23 @@ def raw_records(count: int, partitions: int) -> dict[int, list[Outgoing]]:
     return records
 
 
-def change_events(count: int, partitions: int) -> dict[int, list[Outgoing]]:
+def change_events(number_of: int, partitions: int) -> dict[int, list[Outgoing]]:
     """Change events by partition: three of five create a ticket, the others update one."""
     records: dict[int, list[Outgoing]] = {p: [] for p in range(partitions)}
+    for partition, record in islice(endless_changes(partitions), number_of):
+        records[partition].append(record)
+    return records
+
+
+def endless_changes(partitions: int) -> Iterator[tuple[int, Outgoing]]:
+    """The same without end, one after the other, each with its partition."""
     classifier = default_classifier()
-    written = 0
-    for number, row in enumerate(tickets(count)):
+    for number, row in enumerate(tickets()):
         state: TicketState | None = None
         for version, status in enumerate(("open", "closed") if number % 3 else ("open",)):
             seen = read_ticket(row | {"status": status, "updated_at": f"2026-11-0{version + 2}"})
             observed = Observed(
-                Origin(0, 0, written),
+                Origin(0, 0, number),
                 Provenance("benchmark", f"{number}-{version}", _NOW, "upstream"),
                 seen,
                 classifier.classify(seen.fields.subject, seen.fields.message),
@@ -66,8 +73,4 @@ def change_events(count: int, partitions: int) -> dict[int, list[Outgoing]]:
             if event is None:
                 raise AssertionError("the workload changes nothing")
             key = seen.key.encode()
-            records[partition_of(key, partitions)].append(Outgoing(key, encode(event)))
-            written += 1
-            if written == count:
-                return records
-    return records
+            yield partition_of(key, partitions), Outgoing(key, encode(event))

@@ -119,6 +119,10 @@ class Checkpoints:
         if result.matched_count != len(updates):
             raise FenceError(f"{self._consumer}:{self.generation}:{self._topic}")
 
+    async def revive(self) -> None:
+        """Let these checkpoints be moved again, though others took their place."""
+        await self._documents.update_many(self.identity, {"$set": {"retired": None}})
+
     async def halt(self, partition: int, reason: str | None) -> None:
         """Show to operators why a partition stands still; None when it goes on."""
         await self._documents.update_one(

@@ -122,7 +122,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
 }
 
 
-async def _ensure(collection: Collection, indexes: list[IndexModel]) -> None:
+async def make_indexes(collection: Collection, indexes: list[IndexModel]) -> None:
     """Make the indexes of a collection, in one command unless one must be replaced."""
     try:
         await collection.create_indexes(indexes)
@@ -151,7 +151,7 @@ async def ensure_collections(mongo: Mongo) -> None:
     existing = set(await mongo.database.list_collection_names())
     await asyncio.gather(
         *(
-            _ensure(mongo[name], indexes or [_PRIMARY])
+            make_indexes(mongo[name], indexes or [_PRIMARY])
             for name, indexes in INDEXES.items()
             if indexes or name not in existing
         )

@@ -1,6 +1,6 @@
 """The kept digests of the read models, changed in the transactions that change the documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pymongo import UpdateOne
@@ -59,7 +59,21 @@ class KeptDigests:
             found[place] = found.get(place, Digest()).plus(_digest(document))
         return {place: found[place] for place in sorted(found) if found[place] != Digest()}
 
-    async def drop(self, generation: int, models: Mapping[str, str]) -> None:
+    async def take_over(
+        self, number: int, live: int, models: Sequence[str], tenant_id: str, session: Session
+    ) -> None:
+        """Give a tenant's digests of a generation to the live one."""
+        mine: Document = {"tenant_id": tenant_id, "model": {"$in": list(models)}}
+        found = self._documents.find({**mine, "generation": number}, session=session)
+        taken = []
+        async for document in found:
+            share = Share(document["model"], tenant_id, document["partition"])
+            taken.append({**document, "_id": _id(live, share), "generation": live})
+        await self._documents.delete_many({**mine, "generation": live}, session=session)
+        if taken:
+            await self._documents.insert_many(taken, session=session)
+
+    async def drop(self, generation: int, models: Iterable[str]) -> None:
         """Forget the digests of a generation."""
         await self._documents.delete_many(
             {"generation": generation, "model": {"$in": list(models)}}

@@ -8,6 +8,7 @@ from domain.topics import CHANGES, CLASSIFIED, RAW, RUN_EVENTS
 from infra import collections
 from infra.log_reader import LogReader
 from infra.mongo import Document, Mongo
+from infra.read_models import Projection, active_generation
 
 # Every consumer that keeps checkpoints: one that never ran has all of its topic before it.
 CONSUMERS: Final = (
@@ -90,3 +91,19 @@ async def _age(reader: LogReader, topic: str, partition: int, start: int, end: i
     """Seconds since the first record from `start` on was written; 0 if there are only markers."""
     records, _ = await reader.read(topic, partition, start, end, limit=1)
     return max(time.time() - records[0].timestamp / 1000, 0.0) if records else 0.0
+
+
+async def live_seconds(mongo: Mongo, reader: LogReader, projection: Projection) -> float:
+    """How many seconds the live generation of a projection is behind, on its slowest partition."""
+    live = await active_generation(mongo, projection)
+    wanted = {"consumer": projection.consumer, "generation": live.number, "retired": None}
+    found = await mongo[collections.CHECKPOINTS].find(wanted).to_list(None)
+    bounds = await reader.bounds(projection.topic, [d["partition"] for d in found])
+    ages = [
+        await _age(
+            reader, projection.topic, d["partition"], d["next_offset"], bounds[d["partition"]][1]
+        )
+        for d in found
+        if d["next_offset"] < bounds[d["partition"]][1]
+    ]
+    return max(ages, default=0.0)

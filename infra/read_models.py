@@ -4,7 +4,7 @@ The document `active` of `read_models` maps each model to its collection, and ea
 consumer that keeps some of them in one transaction, to its generation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from domain.errors import FenceError
@@ -53,6 +53,48 @@ async def active_generation(
 ) -> Generation:
     """The generation that readers see; in a transaction, as of its snapshot."""
     return _of(await _active(mongo, session), projection)
+
+
+async def kept_generations(
+    mongo: Mongo, projection: Projection, session: Session | None = None
+) -> list[int]:
+    """The numbers of earlier generations that are kept, the latest to be live last."""
+    found = await _active(mongo, session)
+    return list(found.get("kept", {}).get(projection.consumer, ()))
+
+
+async def numbers_in_use(mongo: Mongo, projection: Projection) -> list[int]:
+    """The numbers of the active generation and of those that are kept."""
+    live = await active_generation(mongo, projection)
+    return [live.number, *await kept_generations(mongo, projection)]
+
+
+async def activate(
+    mongo: Mongo,
+    projection: Projection,
+    generation: Generation,
+    kept: Sequence[int],
+    session: Session,
+) -> None:
+    """Make a generation the active one: one write, in the transaction that fences it."""
+    await mongo[collections.READ_MODELS].update_one(
+        {"_id": ACTIVE},
+        {
+            "$set": {
+                **generation.names,
+                f"generations.{projection.consumer}": generation.number,
+                f"kept.{projection.consumer}": list(kept),
+            }
+        },
+        session=session,
+    )
+
+
+async def keep_none(mongo: Mongo, projection: Projection) -> None:
+    """Forget which earlier generations are kept."""
+    await mongo[collections.READ_MODELS].update_one(
+        {"_id": ACTIVE}, {"$set": {f"kept.{projection.consumer}": []}}
+    )
 
 
 class ProjectionCheckpoints(Checkpoints):

@@ -61,7 +61,11 @@ def settings(session_settings: Settings) -> Settings:
 async def mongo(settings: Settings) -> AsyncIterator[Mongo]:
     """The database, with its collections and nothing in them, whatever was there before."""
     client = Mongo(settings)
-    await asyncio.gather(*(client[name].delete_many({}) for name in INDEXES))
+    existing = set(await client.database.list_collection_names())
+    await asyncio.gather(
+        *(client[name].delete_many({}) for name in existing & INDEXES.keys()),
+        *(client[name].drop() for name in existing - INDEXES.keys()),
+    )
     await ensure_collections(client)
     yield client
     client.close()
