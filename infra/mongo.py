@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -98,6 +98,27 @@ async def transaction(session: Session) -> AsyncIterator[Session]:
         await _abort(session)
         raise
     await session.commit_transaction()
+
+
+@asynccontextmanager
+async def snapshot(mongo: Mongo) -> AsyncIterator[Session]:
+    """A session whose reads (find, aggregate, distinct) all see the moment of the first one.
+
+    No transaction: it holds nobody up, and lasts as long as the server keeps its history
+    (`minSnapshotHistoryWindowInSeconds`, 300).
+    """
+    async with await mongo.client.start_session(snapshot=True) as session:
+        yield session
+
+
+def lenient(collection: Collection) -> Collection:
+    """The collection, read whatever somebody wrote into it: dates and text that Python lacks."""
+    options: CodecOptions[Document] = CodecOptions(
+        tz_aware=True,
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+        unicode_decode_error_handler="replace",
+    )
+    return collection.with_options(codec_options=options)
 
 
 async def _abort(session: Session) -> None:
