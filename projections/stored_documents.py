@@ -23,8 +23,8 @@ class StoredDocuments:
     def __init__(
         self,
         documents: Collection,
-        entries: Collection | None = None,
-        parked: Collection | None = None,
+        entries: "Collection | None" = None,
+        parked: "Collection | None" = None,
     ) -> None:
         self._documents = lenient(documents)
         self._entries = None if entries is None else lenient(entries)
