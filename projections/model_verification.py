@@ -5,11 +5,13 @@ with the log.  The fold runs up to the live checkpoint; then, for some thousand 
 a snapshot shows documents and checkpoint of one moment, and the fold follows up to it.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from domain.errors import LogMismatchError
+from domain.retry import RetryPolicy
+from infra.backoff import Backoff
 from infra.log_identity import objections
 from infra.mongo import snapshot
 from projections.comparison import compare
@@ -23,6 +25,7 @@ from projections.verification_task import Task
 _PART_EVENTS: Final = 500_000
 _SNAPSHOT_KEYS: Final = 20_000
 _BATCH_KEYS: Final = 500
+_TOO_OLD: Final = RetryPolicy(first=0.02, longest=1.0, attempts=20)
 
 
 @dataclass
@@ -109,15 +112,26 @@ class ModelVerification:
         return folded.position
 
     async def _compare(self, folded: PartFold, keys: list[str]) -> None:
-        """Compare some keys with one snapshot, and the fold brought up to its checkpoint."""
+        """Compare some keys with one snapshot, and the fold brought up to its checkpoint.
+
+        A snapshot shows what a majority has, which may be older than a checkpoint that was read
+        before: such a one is too old for the fold.
+        """
         task, part = self.task, folded.part
         stored = task.subject.stored(task.sources.mongo, task.model)
-        async with snapshot(task.sources.mongo) as session:
-            offset = await task.subject.offset(task.model.topic, part.partition, session)
-            await folded.follow(task.sources.scan, offset, lambda _: None)
-            for first in range(0, len(keys), _BATCH_KEYS):
-                some = keys[first : first + _BATCH_KEYS]
-                task.has_compared(await compare(stored, folded.fold, some, session))
+        backoff = Backoff(_TOO_OLD)
+        while True:
+            async with snapshot(task.sources.mongo) as session:
+                offset = await task.subject.offset(task.model.topic, part.partition, session)
+                if offset >= folded.position:
+                    await folded.follow(task.sources.scan, offset, lambda _: None)
+                    for some in _batches(keys):
+                        task.has_compared(await compare(stored, folded.fold, some, session))
+                    return
+            if _TOO_OLD.gives_up_after(backoff.failures + 1):
+                reason = f"the checkpoint went back from {folded.position} to {offset}"
+                raise LogMismatchError(task.model.topic, part.partition, reason)
+            await backoff.sleep()
 
     def _suspect(self, partition: int, key: str) -> None:
         """Keep a key for the second look; of the first hundred it is said what differs."""
@@ -140,6 +154,11 @@ class ModelVerification:
         )
         async for difference in search.search(task.tenant, dict(self.tails), self.partitions):
             task.report.add(difference)
+
+
+def _batches(keys: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(keys), _BATCH_KEYS):
+        yield keys[first : first + _BATCH_KEYS]
 
 
 def _parts(records: int) -> int:
