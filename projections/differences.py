@@ -92,8 +92,14 @@ def field_differences(
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         for index, (one, other) in enumerate(zip(expected, found, strict=True)):
             yield from field_differences(one, other, f"{name}.{index}", secret=secret)
-    elif type(expected) is not type(found) or expected != found:
+    elif not _same(expected, found):
         yield name, _shown(expected, secret=secret), _shown(found, secret=secret)
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """True if they are equal also in kind: Python takes 1, 1.0 and True for the same."""
+    kinds = all(isinstance(one, kind) == isinstance(other, kind) for kind in (bool, float))
+    return kinds and bool(one == other)
 
 
 def _shown(value: Any, *, secret: bool) -> str:  # noqa: ANN401
