@@ -4,6 +4,7 @@ import typer
 
 from cli import ingest, services, status, topics
 from cli.running import serve
+from cli.verify import verify
 
 __all__ = ["app", "serve"]
 
@@ -19,4 +20,5 @@ app.command()(services.api)
 app.command()(ingest.ingest)
 app.command()(ingest.cancel)
 app.command()(status.status)
+app.command()(verify)
 app.add_typer(topics.app, name="topics")
