@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import ingest, services, status, topics
+from cli import digest, ingest, rebuild, services, status, topics
 from cli.running import serve
 from cli.verify import verify
 
@@ -21,4 +21,7 @@ app.command()(ingest.ingest)
 app.command()(ingest.cancel)
 app.command()(status.status)
 app.command()(verify)
+app.command()(digest.digest)
+app.command()(rebuild.rebuild)
+app.command()(rebuild.rollback)
 app.add_typer(topics.app, name="topics")

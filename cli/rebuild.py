@@ -105,9 +105,8 @@ def _rebuilding(orders: "list[Order]", *, is_verified: bool) -> Any:  # noqa: AN
             for order in orders:
                 with showing() as view:
                     clock = PhaseClock(view)
-                    check = unchecked
-                    if is_verified:
-                        check = verified(settings, mongo, reader, clock.verified)
+                    sound = verified(settings, mongo, reader, clock.show)
+                    check = sound if is_verified else unchecked
                     rebuilder = Rebuilder(settings, mongo, reader, clock.show)
                     swapped = await rebuilder.run(order, check, _naming(view.say))
                 outcome.append(

@@ -1,25 +1,23 @@
 """What a shadow must pass before it is swapped in: the independent fold of the log."""
 
-from collections.abc import Callable
-
 from domain.rebuild_errors import ShadowUnsoundError
 from infra.log_reader import LogReader
 from infra.log_scan import LogScan
 from infra.mongo import Mongo
 from infra.settings import Settings
-from projections.rebuild import Check
+from projections.rebuild import Check, Progress, View
 from projections.shadow import Shadow
-from projections.subjects import Subject
-from projections.verification import Progress, Sources, verify
+from projections.subjects import shadow_subject
+from projections.verification import verify
+from projections.verification_task import Progress as Verified
+from projections.verification_task import Sources
 
 
 async def unchecked(_: Shadow) -> None:
     """Let everything pass."""
 
 
-def verified(
-    settings: Settings, mongo: Mongo, reader: LogReader, show: Callable[[Progress], None]
-) -> Check:
+def verified(settings: Settings, mongo: Mongo, reader: LogReader, view: View) -> Check:
     """Folds the log once more, by code that shares nothing with the projectors.
 
     Raises, when called:
@@ -27,11 +25,14 @@ def verified(
     """
 
     async def check(shadow: Shadow) -> None:
+        def watch(progress: Verified) -> None:
+            consumer = shadow.projection.consumer
+            view(Progress(consumer, "verifying", progress.read, progress.to_read))
+
         scan = LogScan(settings)
-        checkpoints = {shadow.projection.topic: shadow.checkpoints}
-        subject = Subject(shadow.generation.names, checkpoints)
         try:
-            report = await verify(Sources(mongo, reader, scan), subject, progress=show)
+            sources = Sources(mongo, reader, scan)
+            report = await verify(sources, shadow_subject(shadow), watch=watch)
         finally:
             await scan.stop()
         if report.differing or report.unchecked:

@@ -8,8 +8,9 @@ from domain.topics import CHANGES, RUN_EVENTS
 from infra import collections
 from infra.checkpoints import Checkpoints
 from infra.mongo import Mongo, Session
-from infra.read_models import active
+from infra.read_models import PROJECTIONS, active_generation
 from projections.log_facts import Fact, read_audit, read_change
+from projections.shadow import Shadow
 from projections.stored_documents import StoredDocuments
 
 
@@ -26,6 +27,9 @@ MODELS: Final = (
     Model(CHANGES, collections.TICKETS, collections.TICKET_HISTORY, read_change),
     Model(RUN_EVENTS, collections.INGESTION_LOGS, None, read_audit),
 )
+
+
+_NOTHING_PARKED: Final = "parked_of_shadows"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,18 @@ class Subject:
 
 async def live_subject(mongo: Mongo) -> Subject:
     """What readers see now."""
-    checkpoints = {
-        CHANGES: Checkpoints(mongo, "tickets", CHANGES),
-        RUN_EVENTS: Checkpoints(mongo, "ingestion_logs", RUN_EVENTS),
-    }
-    return Subject(await active(mongo), checkpoints)
+    names: dict[str, str] = {}
+    checkpoints = {}
+    for projection in PROJECTIONS:
+        live = await active_generation(mongo, projection)
+        names |= live.names
+        checkpoints[projection.topic] = Checkpoints(
+            mongo, projection.consumer, projection.topic, generation=live.number
+        )
+    return Subject(names, checkpoints)
+
+
+def shadow_subject(shadow: Shadow) -> Subject:
+    """What a rebuild made, before anybody sees it; in it nothing is parked."""
+    names = {**shadow.generation.names, collections.PARKED: _NOTHING_PARKED}
+    return Subject(names, {shadow.projection.topic: shadow.checkpoints})

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 from benchmarks.workload import change_events
 from domain.digests import Digest
@@ -107,7 +108,12 @@ async def projecting(settings: Settings, processes: int = 1) -> AsyncIterator[No
 
 def log_of_tickets(settings: Settings, events: int) -> dict[int, list[Outgoing]]:
     """Change events of four tenants: creations, and updates of two of three tickets."""
-    return change_events(events, settings.kafka_partitions)
+    return {p: list(some) for p, some in _changes(events, settings.kafka_partitions).items()}
+
+
+@cache
+def _changes(events: int, partitions: int) -> dict[int, list[Outgoing]]:
+    return change_events(events, partitions)
 
 
 async def kept(mongo: Mongo, number: int) -> Digests:

@@ -18,9 +18,11 @@ from domain.rebuild_errors import (
     RebuildOnError,
 )
 from domain.topics import CHANGES
+from infra.kafka import Outgoing
 from infra.read_models import TICKETS
 from infra.rebuilds import Rebuilds
 from projections.generations import prune, roll_back
+from projections.rebuild import Order
 from projections.shadow import Shadow
 from tests.projections.projected import Projected, kept, log_of_tickets, projecting
 
@@ -247,13 +249,11 @@ async def test_readers_never_see_two_generations_at_once(projected: Projected) -
     assert sum(d.documents for (_, model), d in after.items() if model != "tickets") == EVENTS
 
 
-async def _feed(projected: Projected, log: dict[int, list[object]], first: int) -> None:
+async def _feed(projected: Projected, log: dict[int, list[Outgoing]], first: int) -> None:
     longest = max(map(len, log.values()))
     for start in range(first, longest, 5):
-        await projected.publish({p: some[start : start + 5] for p, some in log.items()})  # type: ignore[misc]
+        await projected.publish({p: some[start : start + 5] for p, some in log.items()})
 
 
 async def _rebuild(projected: Projected, check: Callable[[Shadow], Awaitable[None]]) -> None:
-    from projections.rebuild import Order
-
     await projected.rebuilder().run(Order(TICKETS, processes=1), check, projected.named.append)

@@ -7,13 +7,13 @@ from typing import Any
 
 from domain.identity import partition_of
 from domain.topics import CHANGES, RUN_EVENTS
-from infra.checkpoints import Checkpoints
 from infra.jobs import jobs_of
 from infra.kafka import Outgoing, Record
 from infra.log_reader import LogReader
 from infra.log_scan import LogScan
 from infra.mongo import Mongo
 from infra.publisher import Publisher
+from infra.read_models import INGESTION_LOGS, TICKETS, ProjectionCheckpoints
 from infra.settings import Settings
 from infra.settlement import Settlement
 from infra.stage import Stage, Step
@@ -123,10 +123,10 @@ class WrittenLog:
     async def project(self) -> None:
         """Let the projectors' steps apply everything that is new."""
         count, jobs = self.settings.kafka_partitions, jobs_of(self.mongo, self.settings)
-        tickets = Checkpoints(self.mongo, "tickets", CHANGES)
-        logs = Checkpoints(self.mongo, "ingestion_logs", RUN_EVENTS)
+        tickets = ProjectionCheckpoints(self.mongo, TICKETS)
+        logs = ProjectionCheckpoints(self.mongo, INGESTION_LOGS)
         settlement = Settlement(self.mongo, jobs)
-        steps: list[tuple[str, Step, Checkpoints]] = [
+        steps: list[tuple[str, Step, ProjectionCheckpoints]] = [
             (CHANGES, TicketsStep(self.mongo, tickets, self.publisher, settlement, count), tickets),
             (RUN_EVENTS, IngestionLogsStep(self.mongo, logs, self.publisher, count), logs),
         ]
