@@ -22,7 +22,7 @@ from projections.second_look import SecondLook
 from projections.surplus import SurplusSearch
 from projections.verification_task import Task
 
-_PART_EVENTS: Final = 500_000
+_PART_EVENTS: Final = 200_000
 _SNAPSHOT_KEYS: Final = 20_000
 _BATCH_KEYS: Final = 500
 _TOO_OLD: Final = RetryPolicy(first=0.02, longest=1.0, attempts=20)

@@ -1,8 +1,6 @@
 """`deskstream verify`: what an operator sees, and the exit code."""
 
-import asyncio
 import json
-from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
@@ -13,9 +11,6 @@ from domain.topics import CHANGES
 from infra.mongo import Mongo
 from infra.settings import Settings
 from tests.cli.commands import Deskstream, is_one_line_error
-from tests.faults import verdict
-from tests.faults.feed import Feed
-from tests.faults.scenario import scenario
 from tests.projections.written_log import change, written_log
 
 pytestmark = [pytest.mark.services]
@@ -71,28 +66,3 @@ async def test_what_cannot_be_checked_ends_with_2(
     assert "no Kafka answers" in no_kafka.stderr
     assert is_one_line_error(no_mongodb, 2)
     assert "MongoDB" in no_mongodb.stderr
-
-
-async def test_whatever_upstream_sends_the_read_models_are_those_of_the_log(
-    settings: Settings, tmp_path: Path
-) -> None:
-    records = Feed(7, settings.kafka_partitions).take(1500)
-    async with scenario(settings, tmp_path) as running:
-        running.start("worker", "projector")
-        await verdict.send(running.settings, records)
-        assert not await verdict.until_still(running.settings, running.mongo, 60)
-        own = running.settings
-        command = Deskstream(
-            {
-                "KAFKA_BOOTSTRAP_SERVERS": own.kafka_bootstrap_servers,
-                "KAFKA_TOPIC_PREFIX": own.kafka_topic_prefix,
-                "KAFKA_PARTITIONS": str(own.kafka_partitions),
-                "MONGODB_URI": own.mongodb_uri.get_secret_value(),
-                "MONGODB_DATABASE": own.mongodb_database,
-            }
-        )
-        shown = await asyncio.to_thread(command.json, "verify")
-
-    assert shown["equal"], shown
-    assert shown["events"] > 300
-    assert shown["documents"] > 300

@@ -292,12 +292,12 @@ async def _write(log: WrittenLog, seconds: float, rate: int) -> None:
 
 
 async def test_a_projector_at_work_makes_no_difference(log: WrittenLog) -> None:
-    reports = await rounds_under_load(log, seconds=8, rate=300)
+    reports = await rounds_under_load(log, seconds=5, rate=300)
 
     wrong = [(r.differences[:3], r.unchecked) for r in reports if r.differing or r.unchecked]
     assert not wrong
     assert reports[-1].events > reports[0].events
-    assert len(reports) > 5
+    assert len(reports) > 2
 
 
 async def test_a_snapshot_that_is_older_than_the_fold_is_not_used(
