@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import ingest, services, status, topics
+from cli import ingest, reclassify, replay, services, status, topics
 from cli.running import serve
 
 __all__ = ["app", "serve"]
@@ -19,4 +19,6 @@ app.command()(services.api)
 app.command()(ingest.ingest)
 app.command()(ingest.cancel)
 app.command()(status.status)
+app.command()(replay.replay)
+app.command()(reclassify.reclassify)
 app.add_typer(topics.app, name="topics")
