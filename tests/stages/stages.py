@@ -1,7 +1,6 @@
 """What the tests of stages share: the command line, the log, and when all is quiet."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +12,6 @@ from tests.faults import verdict
 from tests.faults.feed import FeedRecord
 from tests.faults.scenario import Scenario
 
-Log = list[tuple[int, bytes | None, bytes]]
 _ANOTHER_TIME = 100  # partitions that stand for a second way through the pipeline
 
 
@@ -70,12 +68,3 @@ def told(*ways: Iterable[FeedRecord]) -> dict[str, oracle.Event]:
         for key, log in oracle.naive_log(inputs).items()
         for event in log
     }
-
-
-def about(key: str, record: FeedRecord) -> bool:
-    """True if a record of a feed tells of the ticket `key`."""
-    try:
-        data = json.loads(record.value)["data"]
-    except ValueError:
-        return False
-    return f"{data['tenant_id']}:{data.get('id') or data.get('external_id')}" == key

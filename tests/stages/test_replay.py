@@ -31,9 +31,9 @@ HOT = "north:F-0"  # has more records than a ticket remembers
 
 
 async def test_a_replay_of_a_sound_pipeline_adds_nothing(running: Scenario) -> None:
-    """Lives of 80 records, with deletions and returns to what once was; killed, and repeated."""
-    feed = Feed(SEED, running.settings.kafka_partitions, tickets=16)
-    records = feed.take(640) + feed.take_older_returns(updates=40)
+    """Lives of 70 records, with deletions and returns to what once was; killed, and repeated."""
+    feed = Feed(SEED, running.settings.kafka_partitions, tickets=8)
+    records = feed.take(240) + feed.take_older_returns(updates=40)
     await send(running, records)
     before = await verdict.read_log(running.settings)
 
@@ -42,7 +42,7 @@ async def test_a_replay_of_a_sound_pipeline_adds_nothing(running: Scenario) -> N
     replayed = await deskstream(running, "replay", "tickets.raw", "--from", "1h")
     await quiet(running)
     after = await verdict.read_log(running.settings)
-    later = feed.take(400)
+    later = feed.take(100)
     await send(running, later)
 
     assert (preview["would_change"], preview["sent"]) == ({}, 0)
@@ -68,7 +68,7 @@ async def _kill_in_the_middle(running: Scenario) -> None:
 
 async def test_lost_records_are_made_good_as_if_they_came_late(running: Scenario) -> None:
     feed = Feed(SEED, running.settings.kafka_partitions, tickets=150)
-    first, lost, later = feed.take(400), feed.take(400), feed.take(200)
+    first, lost, later = feed.take(100), feed.take(400), feed.take(200)
     await send(running, first)
     await stop(running, "worker")
     await verdict.send(running.settings, lost)
