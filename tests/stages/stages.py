@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
 from infra.settings import Settings
 from tests import oracle
 from tests.cli.commands import Deskstream
@@ -68,3 +72,14 @@ def told(*ways: Iterable[FeedRecord]) -> dict[str, oracle.Event]:
         for key, log in oracle.naive_log(inputs).items()
         for event in log
     }
+
+
+async def cut_head(settings: Settings, topic: str, partition: int, offset: int) -> None:
+    """Delete the records of a partition before `offset`, as retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        place = TopicPartition(settings.topic(topic), partition)
+        await admin.delete_records({place: RecordsToDelete(offset)})
+    finally:
+        await admin.close()

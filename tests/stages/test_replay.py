@@ -4,9 +4,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from domain.topics import CLASSIFIED, RAW
 from infra.checkpoints import Advance, Checkpoints
@@ -22,7 +19,7 @@ from tests.faults.feed import Feed, FeedRecord
 from tests.faults.scenario import Scenario
 from tests.integration.pipeline import eventually
 from tests.oracle import recorded
-from tests.stages.stages import command_line, deskstream, events, quiet, send, stop, told
+from tests.stages.stages import command_line, cut_head, deskstream, events, quiet, send, stop, told
 
 pytestmark = pytest.mark.services
 
@@ -66,6 +63,7 @@ async def _kill_in_the_middle(running: Scenario) -> None:
     assert await sent()
 
 
+@pytest.mark.faults
 async def test_lost_records_are_made_good_as_if_they_came_late(running: Scenario) -> None:
     feed = Feed(SEED, running.settings.kafka_partitions, tickets=150)
     first, lost, later = feed.take(100), feed.take(400), feed.take(200)
@@ -120,7 +118,7 @@ async def test_a_replay_begins_where_the_topic_does_and_ends_where_the_classifie
     now = datetime.now(UTC)
     try:
         whole = await stretch_since(reader, classified, now - timedelta(hours=1))
-        await _cut_head(settings, 3)
+        await cut_head(settings, RAW, 1, 3)
         cut = await stretch_since(reader, classified, now - timedelta(hours=1))
         nothing = await stretch_since(reader, classified, now + timedelta(hours=1))
         records, _ = await reader.read(RAW, 1, 3, 4)
@@ -133,17 +131,6 @@ async def test_a_replay_begins_where_the_topic_does_and_ends_where_the_classifie
     assert cut.kept_from is not None
     assert round(cut.kept_from.timestamp() * 1000) == records[0].timestamp
     assert nothing.size == 0
-
-
-async def _cut_head(settings: Settings, offset: int) -> None:
-    """Delete the first records of partition 1, as retention does."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    await admin.start()
-    try:
-        place = TopicPartition(settings.topic(RAW), 1)
-        await admin.delete_records({place: RecordsToDelete(offset)})
-    finally:
-        await admin.close()
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,31 @@
 """The sync agent's state made anew from the log, beside workers that go on."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from domain.errors import LogMismatchError
+from domain.topics import CHANGES
+from infra.kafka import Outgoing
 from infra.mongo import Mongo
+from infra.publisher import Publisher
+from infra.settings import Settings
 from streams.state_rebuild import StateReport, rebuild_state
+from tests.cli.commands import ROOT
 from tests.faults import verdict
 from tests.faults.feed import Feed, FeedRecord
 from tests.faults.scenario import Scenario
 from tests.integration.pipeline import deleted, observed
-from tests.stages.stages import events, quiet, send
+from tests.stages.stages import command_line, cut_head, events, quiet, send
 
 pytestmark = pytest.mark.services
 
 SEED = 3
-RATE = 250
+RATE = 150
 
 
 async def rebuilt(running: Scenario, *, repair: bool = True) -> StateReport:
@@ -31,26 +40,22 @@ async def states(mongo: Mongo) -> dict[str, dict[str, Any]]:
     return {document["_id"]: document async for document in mongo["ticket_state"].find()}
 
 
-def of_north(record: FeedRecord) -> bool:
-    return b'"north"' in record.value
-
-
 async def test_a_state_that_lies_is_put_right_while_a_worker_works(running: Scenario) -> None:
     """North's tickets are tampered with and rest; south's go on changing all the while."""
     feed = Feed(SEED, running.settings.kafka_partitions, tickets=300)
-    first = feed.take(1500)
+    first = feed.take(900)
     gone = FeedRecord(0, None, deleted("north", "never-seen"))
     await send(running, [*first, gone])
     sound = await states(running.mongo)
     wrong = await _tampered(running.mongo, sound)
-    later = [record for record in feed.take(3000) if not of_north(record)]
-    sending = asyncio.create_task(verdict.send(running.settings, later, RATE))
+    done = asyncio.Event()
+    sending = asyncio.create_task(_feed_south(running, feed, done))
 
     looked = await rebuilt(running, repair=False)
     report = await rebuilt(running)
-    assert not sending.done(), "the feed ended before the rebuild did"
     again = await rebuilt(running)
-    await sending
+    done.set()
+    later = await sending
     await quiet(running)
 
     assert {d.key: d.fields for d in looked.differences} == wrong
@@ -60,6 +65,16 @@ async def test_a_state_that_lies_is_put_right_while_a_worker_works(running: Scen
     findings = await running.wrong([*first, gone, *later])
     assert not findings, f"{len(findings)}: {findings[:10]}"
     await _check_what_follows(running, wrong)
+
+
+async def _feed_south(running: Scenario, feed: Feed, done: asyncio.Event) -> list[FeedRecord]:
+    """Send records of south, some at a time, until `done`; return them."""
+    sent: list[FeedRecord] = []
+    while not done.is_set():
+        some = [record for record in feed.take(100) if b'"north"' not in record.value]
+        await verdict.send(running.settings, some, RATE)
+        sent += some
+    return sent
 
 
 def _check_north(sound: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
@@ -113,3 +128,44 @@ async def _check_what_follows(running: Scenario, wrong: dict[str, tuple[str, ...
     added = {id_.rpartition(":")[0] for id_ in found.keys() - before.keys()}
     assert added == wrong.keys()
     assert not [n for n in await running.mongo.database.list_collection_names() if "rebuild" in n]
+
+
+@pytest.mark.faults
+async def test_a_rebuild_that_is_killed_leaves_nothing_that_is_wrong(running: Scenario) -> None:
+    """The transaction it left open holds the worker up until the server ends it, and no longer."""
+    feed = Feed(SEED, running.settings.kafka_partitions, tickets=300)
+    records = feed.take(900)
+    await send(running, records)
+    wrong = await _tampered(running.mongo, await states(running.mongo))
+
+    for point in ("state_log_read", "state_fenced", "state_before_commit"):
+        assert await asyncio.to_thread(_die_at, running.settings, point) == -signal.SIGKILL
+        later = [record for record in feed.take(100) if b'"north"' not in record.value]
+        await send(running, later)
+        records += later
+    report = await rebuilt(running)
+
+    assert {d.key: d.fields for d in report.differences}.items() <= wrong.items()
+    assert (await rebuilt(running, repair=False)).different == 0
+    findings = await running.wrong(records)
+    assert not findings, f"{len(findings)}: {findings[:10]}"
+    await _check_what_follows(running, wrong)
+
+
+def _die_at(settings: Settings, point: str) -> int:
+    """Rebuild in a process that is killed at a boundary; return how it ended."""
+    command = [sys.executable, "-m", "tests.stages.rebuild_process", point]
+    environment = command_line(settings).environment
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=60).returncode
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_log_without_its_first_record_is_refused(settings: Settings, mongo: Mongo) -> None:
+    publisher = Publisher(settings)
+    await publisher.publish(CHANGES, {2: [Outgoing(b"k", b"{}") for _ in range(3)]})
+    await publisher.stop()
+    await cut_head(settings, CHANGES, 2, 1)
+
+    with pytest.raises(LogMismatchError, match=r"tickets.changes\[2\]: the log begins at 1"):
+        await rebuild_state(settings, mongo, progress=lambda *_: None)
+    assert not [n for n in await mongo.database.list_collection_names() if "rebuild" in n]
