@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import digest, ingest, rebuild, services, status, topics
+from cli import digest, ingest, rebuild, reclassify, replay, services, status, topics
 from cli.running import serve
 from cli.verify import verify
 
@@ -24,4 +24,6 @@ app.command()(verify)
 app.command()(digest.digest)
 app.command()(rebuild.rebuild)
 app.command()(rebuild.rollback)
+app.command()(replay.replay)
+app.command()(reclassify.reclassify)
 app.add_typer(topics.app, name="topics")

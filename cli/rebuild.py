@@ -8,6 +8,7 @@ import typer
 from cli.output import Json, print_json
 from cli.rebuild_view import PhaseClock, showing
 from cli.running import MISUSED, perform
+from cli.state_rebuild import rebuild_state
 
 if TYPE_CHECKING:
     from infra.read_models import Projection
@@ -43,6 +44,10 @@ NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Swap without the independent fold of the log.")
 ]
 
+State = Annotated[
+    bool, typer.Option("--state", help="The sync agent's own state instead of read models.")
+]
+
 
 def rebuild(  # noqa: PLR0913, PLR0917 (options)
     models: Models = None,
@@ -54,6 +59,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 (options)
     processes: Processes = 0,
     max_lag: LongestLag = 2.0,
     no_verify: NoVerify = False,
+    state: State = False,
     as_json: Json = False,
 ) -> None:
     """Fold the log into a new generation beside the live one, verify it, and swap it in at once.
@@ -63,6 +69,9 @@ def rebuild(  # noqa: PLR0913, PLR0917 (options)
     """
     from projections.rebuild import Order
 
+    if state:
+        rebuild_state(as_json=as_json)
+        return
     chosen = _projections(models, every=every)
     orders = [Order(p, accept, processes, longest_lag=max_lag) for p in chosen]
     if cancel or prune:

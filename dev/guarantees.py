@@ -28,11 +28,8 @@ class Guarantee(NamedTuple):
 
 def guarantees(page: str) -> list[Guarantee]:
     """The rows of the page's tables."""
-    found = []
-    for line in page.splitlines():
-        if row := _ROW.match(line):
-            found.append(Guarantee(row["promise"], tuple(_TEST.findall(row["tests"]))))
-    return found
+    rows = filter(None, map(_ROW.match, page.splitlines()))
+    return [Guarantee(row["promise"], tuple(_TEST.findall(row["tests"]))) for row in rows]
 
 
 def main() -> None:

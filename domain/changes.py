@@ -38,14 +38,29 @@ class Decision(NamedTuple):
 def decide(
     state: TicketState, record: Observed | Deleted, complete_run: str | None = None
 ) -> Decision:
-    """Fold `record` into `state`; `complete_run` is the complete crawl before the record's own."""
+    """Fold `record` into `state`; `complete_run` is the complete crawl before the record's own.
+
+    A replayed record that may have been folded in before leaves no trace, not even in the memory
+    of ids, which would forget recent ones for it.
+    """
     mark = fingerprint(record.provenance.source, record.provenance.event_id)
     if state.remembers(mark):
         return Decision(state, "repeated")
+    if record.provenance.cause == "replay" and _may_be_known(state, record.provenance.time):
+        return Decision(state, "stale")
     known = replace(state, recent=state.with_recent(mark))
     if isinstance(record, Deleted):
         return _delete(known, record)
     return _observe(known, record, complete_run)
+
+
+def _may_be_known(state: TicketState, time: datetime) -> bool:
+    """True if ids were forgotten, and something of `time` or later was folded in.
+
+    Whatever was folded in is not later than the latest observation, or than the deletion in force.
+    """
+    latest = (moment for moment in (state.observed_at, state.gone_at) if moment is not None)
+    return state.has_forgotten and any(time <= moment for moment in latest)
 
 
 def _observe(state: TicketState, record: Observed, complete_run: str | None) -> Decision:
@@ -93,7 +108,7 @@ def _delete(state: TicketState, record: Deleted) -> Decision:
     time = provenance.time
     if state.observed_at is not None and time <= state.observed_at:
         return Decision(state, "void")
-    if provenance.cause == "crawl" and state.source != provenance.source:
+    if provenance.job_id is not None and state.source != provenance.source:
         # A crawl knows nothing of what somebody else showed last.
         return Decision(state, "void")
     if state.gone_at is not None or state.ticket is None:

@@ -1,7 +1,7 @@
 """What travels between the stages: the classified record and the run marker."""
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,7 @@ from domain.labels import Labels
 from domain.observations import SeenTicket
 
 Cause = Literal["crawl", "upstream", "reclassify", "replay", "redrive", "erase"]
+LIVE: Final = 0  # the epoch of what crawls and upstream systems send
 RunOutcome = Literal["SUCCESS", "PARTIAL_SUCCESS", "FAILED", "CANCELLED", "INTERRUPTED"]
 
 
@@ -70,6 +71,22 @@ class Refused(msgspec.Struct, frozen=True, tag="refused", tag_field="type"):
     reason: str
 
 
+class Reclassified(msgspec.Struct, frozen=True, tag="ticket.reclassified", tag_field="type"):
+    """Newer rules say something else of a ticket whose text has the fingerprint `text`."""
+
+    provenance: Provenance
+    tenant_id: str
+    external_id: str
+    text: bytes
+    labels: Labels
+    origin: Origin | None = None
+
+    @property
+    def key(self) -> str:
+        """`tenant:external_id`."""
+        return ticket_key(self.tenant_id, self.external_id)
+
+
 class RunEnded(msgspec.Struct, frozen=True, tag="run.ended", tag_field="type"):
     """The last record of a run on one partition: `records` of it stand before this marker."""
 
@@ -82,7 +99,7 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run.ended", tag_field="type"):
     origin: Origin | None = None
 
 
-ClassifiedRecord: TypeAlias = Observed | Deleted | Refused | RunEnded
+ClassifiedRecord: TypeAlias = Observed | Deleted | Reclassified | Refused | RunEnded
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[ClassifiedRecord] = msgspec.json.Decoder(ClassifiedRecord)

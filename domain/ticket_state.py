@@ -11,6 +11,7 @@ from domain.events import ChangeEvent, Ticket
 
 REMEMBERED_IDS: Final = 32
 _FINGERPRINT_BYTES: Final = 8
+_MEMORY_BYTES: Final = REMEMBERED_IDS * _FINGERPRINT_BYTES
 
 
 class Insistence(NamedTuple):
@@ -25,8 +26,9 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
 
     `changed_at` is the `time` of the observation behind the last change, `observed_at` the latest
     `time` of any observation, `gone_at` the `time` of the deletion in force, also of a ticket
-    never seen.  `recent` holds 8 bytes for each of the last 32 (source, id), `run` the last crawl
-    to show it, `insisted` the stale content that it showed last.
+    never seen.  `recent` holds 8 bytes for each of the last 32 (source, id), with zeros for those
+    that are not known, `run` the last crawl to show it, `insisted` the stale content that it
+    showed last.
     """
 
     tenant_id: str
@@ -46,6 +48,11 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
         """True if the ticket was seen and is not deleted."""
         return self.version > 0 and self.gone_at is None
 
+    @property
+    def has_forgotten(self) -> bool:
+        """True if records may have been folded in that `recent` no longer tells of."""
+        return len(self.recent) >= _MEMORY_BYTES
+
     def remembers(self, fingerprint: bytes) -> bool:
         """True if a record with this fingerprint was folded in lately."""
         place = self.recent.find(fingerprint)
@@ -55,7 +62,7 @@ class TicketState(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_recent(self, fingerprint: bytes) -> bytes:
         """The recent fingerprints and this one, at most 32."""
-        return (self.recent + fingerprint)[-REMEMBERED_IDS * _FINGERPRINT_BYTES :]
+        return (self.recent + fingerprint)[-_MEMORY_BYTES:]
 
 
 def fingerprint(source: str, event_id: str) -> bytes:
@@ -75,16 +82,18 @@ def _digest(text: str) -> bytes:
 def relearn(state: TicketState, event: ChangeEvent) -> TicketState:
     """The state after an event of the log that it did not know; known ones change nothing.
 
-    A database that was restored from a back-up learns from the log what it once wrote there.
+    A database that was restored from a back-up learns from the log what it once wrote there.  The
+    log does not tell of records that changed nothing: the memory of ids counts as full from then
+    on.
     """
     if event.version <= state.version:
         return state
-    learnt = msgspec.structs.replace(
-        state,
-        version=event.version,
-        ticket=event.ticket,
-        recent=state.with_recent(fingerprint(event.source, event.source_event_id)),
-    )
+    learnt = msgspec.structs.replace(state, version=event.version, ticket=event.ticket)
+    if event.cause == "reclassify":
+        # Nobody saw the ticket: only its labels are others.
+        return learnt
+    seen = learnt.with_recent(fingerprint(event.source, event.source_event_id))
+    learnt = msgspec.structs.replace(learnt, recent=seen.rjust(_MEMORY_BYTES, b"\x00"))
     if event.type == "deleted":
         return msgspec.structs.replace(learnt, gone_at=event.observed_at)
     return msgspec.structs.replace(

@@ -29,6 +29,24 @@ class LogReader:
             ends = await consumer.end_offsets(wanted)
             return {tp.partition: (starts[tp], ends[tp]) for tp in wanted}
 
+    async def offsets_since(
+        self, topic: str, partitions: list[int], milliseconds: int
+    ) -> dict[int, tuple[int, int]]:
+        """The first record of each partition that is not older, as offset and timestamp.
+
+        Partitions without one are left out.
+        """
+        async with self._turn:
+            consumer = await self._started()
+            name = self._settings.topic(topic)
+            wanted = {TopicPartition(name, partition): milliseconds for partition in partitions}
+            found = await consumer.offsets_for_times(wanted)
+            return {
+                place.partition: (first.offset, first.timestamp)
+                for place, first in found.items()
+                if first is not None
+            }
+
     async def partitions(self, topic: str) -> list[int]:
         """The partitions of a topic; empty when there is no such topic."""
         async with self._turn:

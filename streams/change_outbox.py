@@ -5,6 +5,7 @@ from typing import Final
 
 from pymongo import ASCENDING
 
+from domain.events import ChangeEvent, decode
 from domain.records import Origin
 from domain.topics import CHANGES
 from infra import collections
@@ -56,6 +57,13 @@ class ChangeOutbox:
             ]
             records.setdefault(row["partition"], []).extend(outgoing)
         return await self._publisher.publish(CHANGES, records)
+
+
+async def stored_events(mongo: Mongo, partition: int, session: Session) -> list[ChangeEvent]:
+    """The events of a partition that were committed last; the log may not have them yet."""
+    rows = mongo[collections.CHANGE_OUTBOX].find({"partition": partition}, session=session)
+    values = [v async for row in rows.sort("sequence", ASCENDING) for _, v, *_ in row["records"]]
+    return [event for event in map(decode, values) if isinstance(event, ChangeEvent)]
 
 
 def rows_of(

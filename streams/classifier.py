@@ -9,6 +9,7 @@ from domain.errors import RejectedRecordError
 from domain.identity import partition_of
 from domain.labels import Classifies
 from domain.records import (
+    LIVE,
     ClassifiedRecord,
     Deleted,
     Observed,
@@ -23,8 +24,6 @@ from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
 from infra.dead_letters import DeadLetter
 from infra.kafka import Outgoing, Record
 from infra.publisher import Publisher
-
-_FIRST_EPOCH = 0
 
 
 @dataclass
@@ -44,7 +43,7 @@ def classify_record(
     record: Record, batch: ClassifiedBatch, classifier: Classifies, partitions: int
 ) -> None:
     """Add to `batch` what one raw record becomes.  The output partition follows from the data."""
-    origin = Origin(_FIRST_EPOCH, record.partition, record.offset)
+    origin = Origin(LIVE, record.partition, record.offset)
     raw = RawRecord(origin, record.key, record.value, record.headers, record.timestamp)
     try:
         event = read_raw(raw)

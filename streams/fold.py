@@ -2,14 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from domain.changes import decide
 from domain.events import ChangeEvent, LogRecord, RunMarker, Tally, encode
-from domain.records import ClassifiedRecord, Deleted, Observed, Origin, Refused, RunEnded
+from domain.reclassification import reclassify
+from domain.records import (
+    LIVE,
+    ClassifiedRecord,
+    Deleted,
+    Observed,
+    Origin,
+    Reclassified,
+    Refused,
+    RunEnded,
+)
 from domain.ticket_state import TicketState
 
-_UNCOUNTED = ("repeated", "void")
+_UNCOUNTED: Final = ("repeated", "void")
 
 
 class FoldedEvent(NamedTuple):
@@ -68,30 +78,42 @@ class PartitionFold:
         place = raw_place(origin)
         if origin.offset <= self.raw_high.get(place, -1):
             return False
+        if origin.epoch and place not in self.raw_high:
+            self._forget_other_replays(origin.epoch)
         self.raw_high[place] = origin.offset
         return True
 
+    def _forget_other_replays(self, epoch: int) -> None:
+        """Keep the marks of one replay at most: without them an earlier one changes nothing."""
+        live_or_this = (f"{LIVE}/", f"{epoch}/")
+        self.raw_high = {p: o for p, o in self.raw_high.items() if p.startswith(live_or_this)}
+
     def _apply(self, record: ClassifiedRecord) -> None:
         match record:
-            case Observed() | Deleted():
+            case Observed() | Deleted() | Reclassified():
                 self._decide(record)
             case Refused():
                 self._count(record.job_id, "rejected")
             case RunEnded():
                 self._end_run(record)
 
-    def _decide(self, record: Observed | Deleted) -> None:
+    def _decide(self, record: Observed | Deleted | Reclassified) -> None:
         key = record.key
         state = self.states.get(key) or _unknown(record)
-        decision = decide(state, record, self._complete_run(record))
+        if isinstance(record, Reclassified):
+            decision = reclassify(state, record)
+        else:
+            decision = decide(state, record, self._complete_run(record))
         if decision.state is not state:
             self.known_versions.setdefault(key, state.version if key in self.states else -1)
             self.states[key] = decision.state
             self.touched.add(key)
         if decision.event is not None:
             self._emit(key.encode(), decision.event, record.origin)
-        if decision.outcome not in _UNCOUNTED and record.provenance.job_id is not None:
-            self._count(record.provenance.job_id, decision.outcome, decision.state.tenant_id)
+        provenance = record.provenance
+        # A run counts its own deliveries: what is replayed of it comes from elsewhere.
+        if decision.outcome not in _UNCOUNTED and provenance.cause == "crawl":
+            self._count(provenance.job_id or "", decision.outcome, decision.state.tenant_id)
 
     def _complete_run(self, record: Observed | Deleted) -> str | None:
         """The complete crawl of the tenant before the one that sent `record`, if any."""
@@ -157,6 +179,6 @@ def raw_place(origin: Origin) -> str:
     return f"{origin.epoch}/{origin.partition}"
 
 
-def _unknown(record: Observed | Deleted) -> TicketState:
+def _unknown(record: Observed | Deleted | Reclassified) -> TicketState:
     about = record.ticket if isinstance(record, Observed) else record
     return TicketState(tenant_id=about.tenant_id, external_id=about.external_id)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, InsertOne, ReplaceOne, UpdateOne
 
 from domain.events import Tally
 from domain.ticket_state import TicketState
@@ -29,6 +29,27 @@ class StateStore:
         """The states of the tickets that are known."""
         found = await self._states.find({"_id": {"$in": list(keys)}}, session=session).to_list(None)
         return {document["_id"]: msgspec.convert(document, TicketState) for document in found}
+
+    async def count(self) -> int:
+        """About how many tickets are known."""
+        return await self._states.estimated_document_count()
+
+    async def page(self, last: str, limit: int) -> dict[str, TicketState]:
+        """The next states by key behind `last`, outside of any transaction."""
+        order = self._states.find({"_id": {"$gt": last}}).sort("_id", ASCENDING).limit(limit)
+        found = await order.to_list(None)
+        return {document["_id"]: msgspec.convert(document, TicketState) for document in found}
+
+    async def replace(
+        self, key: str, known: bool, state: TicketState | None, session: Session
+    ) -> None:
+        """Put `state` in the place of what is known of a ticket, if anything is; None is none."""
+        if state is None:
+            await self._states.delete_one({"_id": key}, session=session)
+        elif known:
+            await self._states.replace_one({"_id": key}, document_of(key, state), session=session)
+        else:
+            await self._states.insert_one(document_of(key, state), session=session)
 
     async def jobs(self, job_ids: Some[str], session: Session) -> dict[str, Document]:
         """The runs that exist among `job_ids`."""
@@ -70,8 +91,14 @@ def _write(key: str, fold: PartitionFold) -> InsertOne[Document] | ReplaceOne[Do
     if state.version == known:
         # Nothing changed but who saw it when: the ticket's text need not travel again.
         return UpdateOne({"_id": key}, {"$set": {n: getattr(state, n) for n in _SIGHTING}})
-    document = {"_id": key} | msgspec.to_builtins(state, builtin_types=(datetime, bytes))
+    document = document_of(key, state)
     return InsertOne(document) if known < 0 else ReplaceOne({"_id": key}, document)
+
+
+def document_of(key: str, state: TicketState) -> Document:
+    """A state as its document holds it."""
+    fields: Document = msgspec.to_builtins(state, builtin_types=(datetime, bytes))
+    return {"_id": key} | fields
 
 
 def _tally(counter: RunCounter) -> InsertOne[Document] | ReplaceOne[Document]:

@@ -7,7 +7,15 @@ from typing import Any
 import structlog
 from pymongo.errors import PyMongoError
 
-from domain.records import ClassifiedRecord, Deleted, Observed, Refused, RunEnded, decode_record
+from domain.records import (
+    ClassifiedRecord,
+    Deleted,
+    Observed,
+    Reclassified,
+    Refused,
+    RunEnded,
+    decode_record,
+)
 from domain.topics import CLASSIFIED
 from infra import crash_points, dead_letters
 from infra.checkpoints import Advance, Checkpoint, Checkpoints, after, record_hash
@@ -116,7 +124,10 @@ class SyncStep:
         session: Session,
     ) -> list[PartitionFold]:
         keys = {
-            r.key for some in batches.values() for r in some if isinstance(r, Observed | Deleted)
+            r.key
+            for some in batches.values()
+            for r in some
+            if isinstance(r, Observed | Deleted | Reclassified)
         }
         runs = {p: {j for r in some if (j := _job(r))} for p, some in batches.items()}
         states = await self._store.states(keys, session)
@@ -165,7 +176,7 @@ class SyncStep:
 
 def _job(record: ClassifiedRecord) -> str | None:
     match record:
-        case Observed() | Deleted():
+        case Observed() | Deleted() | Reclassified():
             return record.provenance.job_id
         case Refused() | RunEnded():
             return record.job_id

@@ -15,6 +15,7 @@ NOWHERE = {
 }
 COMMANDS = [
     *("worker", "projector", "api", "status", "ingest", "cancel", "topics create", "topics check"),
+    *("replay", "reclassify"),
 ]
 
 
@@ -26,7 +27,10 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage:" in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["status", "ingest", "cancel", "topics create", "topics check"])
+@pytest.mark.parametrize(
+    "command",
+    ["status", "ingest", "cancel", "topics create", "topics check", "replay", "reclassify"],
+)
 def test_what_prints_figures_prints_json(command: str) -> None:
     assert "--json" in Deskstream({}).run(*command.split(), "--help").stdout
 
@@ -51,6 +55,8 @@ def test_help_is_quick() -> None:
     "command",
     [
         "status",
+        "replay tickets.raw --from 1h",
+        "reclassify",
         "topics check",
         "topics create --wait 0",
         "ingest --all --api NOWHERE",

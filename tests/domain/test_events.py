@@ -12,6 +12,8 @@ from domain.records import (
     Deleted,
     Observed,
     Origin,
+    Provenance,
+    Reclassified,
     Refused,
     RunEnded,
     decode_record,
@@ -26,6 +28,13 @@ CLASSIFIED: list[ClassifiedRecord] = [
     deleted(2, origin=ORIGIN, event_id="e-2"),
     Refused(ORIGIN, "j-1", "id: nothing is no identifier"),
     RunEnded("j-1", "acme", "SUCCESS", 3, 8, 41, ORIGIN),
+    Reclassified(
+        Provenance("deskstream", "ruleset-2", at(5), "reclassify"),
+        "acme",
+        "T-1",
+        b"\x00\x01abcdef",
+        ALARMED,
+    ),
 ]
 LIFE: list[Observed | Deleted] = [
     observed(1, event_id="e-1", labels=ALARMED),
