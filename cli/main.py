@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import ingest, services, status, topics
+from cli import dlq, ingest, services, status, topics
 from cli.running import serve
 
 __all__ = ["app", "serve"]
@@ -20,3 +20,4 @@ app.command()(ingest.ingest)
 app.command()(ingest.cancel)
 app.command()(status.status)
 app.add_typer(topics.app, name="topics")
+app.add_typer(dlq.app, name="dlq")
