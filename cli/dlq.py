@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from cli.dlq_output import letter_row, print_letter, print_letters, print_plan, print_planned
+from cli.dlq_output import letter_row, print_letter, print_letters, print_plan
+from cli.dlq_redrive import Wanted, walk
 from cli.output import Json, print_json
 from cli.running import FAILED, MISUSED, perform
 
 if TYPE_CHECKING:
     from domain.dead_letters import LetterState
-    from infra.letters import Letters, Selection
+    from infra.letters import Letters
     from infra.mongo import Document
     from infra.settings import Settings
 
@@ -34,15 +35,6 @@ State = Annotated[
 ]
 Limit = Annotated[int, typer.Option(help="The most letters to show.", min=1, max=10_000)]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept with the letter.")]
-
-
-class Wanted(NamedTuple):
-    """Which letters the operator named, and how."""
-
-    ids: tuple[str, ...]
-    tenant: str | None
-    reason: str | None
-    skip: bool
 
 
 @app.command("list")
@@ -79,7 +71,7 @@ def plan(
 ) -> None:
     """Show what a redrive would change, letter by letter; write nothing."""
     wanted = _wanted(ids, everything, tenant, reason, skip)
-    planned = perform(partial(_walk, wanted=wanted, send=False, shown=not as_json))
+    planned = perform(partial(walk, wanted=wanted, send=False, shown=not as_json))
     _conclude(planned, as_json=as_json, sent=False)
 
 
@@ -94,7 +86,7 @@ def redrive(
 ) -> None:
     """Send the records again, in order per ticket; exit code 1 if any of them could not be."""
     wanted = _wanted(ids, everything, tenant, reason, skip)
-    planned = perform(partial(_walk, wanted=wanted, send=True, shown=not as_json))
+    planned = perform(partial(walk, wanted=wanted, send=True, shown=not as_json))
     _conclude(planned, as_json=as_json, sent=True)
     if any(row["outcome"] in _LEFT for row in planned):
         raise typer.Exit(FAILED)
@@ -177,48 +169,3 @@ async def _evict(
 ) -> "Mapping[str, LetterState | None]":
     with _letters(settings) as letters:
         return {id_: await letters.evict(id_, reason) for id_ in await letters.ids(prefixes)}
-
-
-async def _walk(
-    settings: "Settings", *, wanted: Wanted, send: bool, shown: bool
-) -> list[dict[str, Any]]:
-    """Plan or redrive; what became of each letter, printed as it goes on."""
-    from domain.topics import RAW
-    from infra.letters import Letters
-    from infra.log_reader import LogReader
-    from infra.mongo import Mongo
-    from infra.publisher import Publisher
-    from infra.rules import default_classifier
-    from streams.redrive import Redrive
-    from streams.redrive_plan import RedrivePlan
-
-    async with AsyncExitStack() as stack:
-        mongo, reader, publisher = Mongo(settings), LogReader(settings), Publisher(settings)
-        stack.callback(mongo.close)
-        stack.push_async_callback(reader.stop)
-        stack.push_async_callback(publisher.stop)
-        letters = Letters(mongo)
-        selection = await _selection(letters, wanted)
-        await reader.bounds(RAW, [0])  # a publisher would wait for Kafka, and say nothing
-        plan = RedrivePlan(
-            mongo,
-            reader,
-            default_classifier(),
-            selection,
-            partitions=settings.kafka_partitions,
-            skip=wanted.skip,
-        )
-        redrive = Redrive(letters, plan, publisher)
-        rows = []
-        async for batch in redrive.redriven(selection) if send else redrive.planned(selection):
-            rows += [print_planned(one, shown=shown) for one in batch]
-        return rows
-
-
-async def _selection(letters: "Letters", wanted: Wanted) -> "Selection":
-    """The letters by name whatever their state, or those that wait and fit the filters."""
-    from infra.letters import Selection
-
-    if wanted.ids:
-        return Selection(ids=await letters.ids(wanted.ids))
-    return Selection(tenant_id=wanted.tenant, reason=wanted.reason, state="waiting")

@@ -5,10 +5,13 @@ from typing import Any
 
 from pymongo import ReplaceOne
 
+from domain import cloudevents, observations
+from domain.errors import RejectedRecordError
 from domain.read_models import TicketsFold, history_document, ticket_document
 from infra.checkpoints import Checkpoints
 from infra.mongo import transaction
 from projections.tickets import TicketsStep
+from streams import routing
 from streams.change_outbox import ChangeOutbox
 from streams.fold import PartitionFold
 from streams.sync import SyncStep
@@ -78,6 +81,20 @@ def checkpoint_outside_transaction() -> None:
     Checkpoints.advance = advance  # type: ignore[method-assign]
 
 
+def refuses_odd_tickets() -> None:
+    """The validator refuses what a later release takes: status odd, of tenants named poisoned."""
+    read = observations.read_ticket
+
+    def read_ticket(row: object) -> observations.SeenTicket:
+        ticket = read(row)
+        if ticket.tenant_id.startswith("poisoned") and ticket.fields.status == "odd":
+            raise RejectedRecordError("status: 'odd' is not known")
+        return ticket
+
+    cloudevents.read_ticket = read_ticket
+    routing.read_ticket = read_ticket
+
+
 BUGS: dict[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -86,5 +103,6 @@ BUGS: dict[str, Callable[[], None]] = {
         outbox_not_republished,
         no_raw_filter,
         checkpoint_outside_transaction,
+        refuses_odd_tickets,
     )
 }
