@@ -33,7 +33,7 @@ class DeadLettersStep:
     ) -> dict[int, Checkpoint]:
         """Store as many letters as one transaction should hold; the stage brings the others."""
         taken = _head(slices)
-        letters = [_letter(record) for records in taken.values() for record in records]
+        letters = [read_record(record) for records in taken.values() for record in records]
         moves = moves_behind(taken, checkpoints)
         async with transaction(await self._owners.session()) as session:
             await store_letters(self._mongo, letters, session)
@@ -43,7 +43,8 @@ class DeadLettersStep:
         return after(moves)
 
 
-def _letter(record: Record) -> Letter:
+def read_record(record: Record) -> Letter:
+    """The letter that a record of `tickets.dead-letters` is."""
     stood = f"{record.partition}/{record.offset}"
     return read_letter(stood, record.key, record.value or b"", record.headers, record.timestamp)
 

@@ -1,7 +1,6 @@
 """Poison among good records, and its redrive: as if it had never failed, or stale, never twice."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -87,9 +86,8 @@ class Operator:
         assert ended.returncode == -9, ended.stderr
 
     async def letters(self, **wanted: str) -> dict[str, dict[str, Any]]:
-        options = [part for name, value in wanted.items() for part in (f"--{name}", value)]
-        listed = await self.asks("list", *options)
-        return {letter["id"]: letter for letter in listed["letters"]}
+        found = self.running.mongo["dead_letters"].find(wanted)
+        return {letter["_id"]: letter async for letter in found}
 
     async def still(self) -> None:
         behind = await verdict.until_still(self.running.settings, self.running.mongo, 40.0)
@@ -107,12 +105,11 @@ async def _tenant(running: Scenario, who: str) -> dict[str, Any]:
     for name in ("ticket_state", "tickets", "ticket_history"):
         async for document in running.mongo[name].find({"tenant_id": who}):
             found[f"{name} {document['_id'].removeprefix(who)}"] = _plain(document)
-    for _, key, value in await verdict.read_log(running.settings):
-        if key is not None and key.startswith(f"{who}:".encode()):
-            event = json.loads(value)
-            id_ = f"event :{event['external_id']}:{event['version']}"
-            assert id_ not in found, f"{id_} was written twice"
-            found[id_] = _plain(event)
+    events, wrong = verdict.deduplicated(await verdict.read_log(running.settings))
+    assert not wrong
+    for id_, event in events.items():
+        if event["tenant_id"] == who:
+            found[f"event {id_.removeprefix(who)}"] = _plain(event)
     return found
 
 
@@ -140,7 +137,7 @@ async def test_poison_redriven_after_the_fix_leaves_what_was_left_where_it_never
 
         await operator.fix()
         await operator.dies("letters_resent", "redrive", "--tenant", POISONED)
-        waiting = await operator.letters(tenant=POISONED, state="waiting")
+        waiting = await operator.letters(tenant_id=POISONED, state="waiting")
         assert len(waiting) == 8, "what died before it noted anything sends again"
         await _redriven(operator)
         again = await operator.asks("redrive", "--reason", REFUSED)
@@ -155,10 +152,10 @@ async def test_poison_redriven_after_the_fix_leaves_what_was_left_where_it_never
 
 
 async def _refused(operator: Operator) -> None:
-    letters = await operator.letters(tenant=POISONED)
+    letters = await operator.letters(tenant_id=POISONED)
     assert Counter(letter["reason"] for letter in letters.values())[REFUSED] == 7
     assert len(letters) == 8
-    assert len(await operator.letters(tenant=TWIN)) == 1
+    assert len(await operator.letters(tenant_id=TWIN)) == 1
     assert {letter["state"] for letter in letters.values()} == {"waiting"}
 
 
@@ -191,7 +188,7 @@ async def _redriven(operator: Operator) -> None:
 
     assert ended.returncode == 1, "one is refused, and one held back"
     assert "1 held_back, 1 refused" in ended.stdout
-    letters = await operator.letters(tenant=POISONED)
+    letters = await operator.letters(tenant_id=POISONED)
     assert Counter(letter["state"] for letter in letters.values()) == {"redriven": 6, "waiting": 2}
     sent = {x["redriven_to"] for x in letters.values() if x["state"] == "redriven"}
     assert len(sent) == 6
@@ -200,7 +197,7 @@ async def _redriven(operator: Operator) -> None:
 
 async def _evicted(operator: Operator, who: str) -> None:
     """An evicted letter stays, with the reason, is not sent again and holds nothing back."""
-    (id_,) = [i for i, x in (await operator.letters(tenant=who)).items() if "day" in x["reason"]]
+    (id_,) = [i for i, x in (await operator.letters(tenant_id=who)).items() if "day" in x["reason"]]
 
     assert (await operator.does("evict", id_)).returncode == 2, "without a reason"
     assert (await operator.does("evict", id_[:20], "--reason", "never valid")).returncode == 0
