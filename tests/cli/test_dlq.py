@@ -68,12 +68,10 @@ def test_a_letter_is_shown_byte_for_byte(deskstream: Deskstream) -> None:
     ("arguments", "code", "said"),
     [
         (("show", "a"), 1, "several dead letters have ids that begin with a"),
-        (("show", "c"), 1, "no dead letter has an id that begins with c"),
         (("evict", "a1", "zz", "--reason", "r"), 1, "no dead letter has an id that begins with zz"),
         (("evict", "a1", "--reason", " "), 2, "--reason is empty"),
         (("redrive",), 2, "name letters by their ids, by --tenant or --reason, or take --all"),
         (("redrive", "a1", "--all"), 2, "name letters by their ids"),
-        (("plan", "a1", "--tenant", "acme"), 2, "name letters by their ids"),
     ],
 )
 async def test_what_is_not_meant_is_not_done(

@@ -12,6 +12,7 @@ import pytest
 
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
+from infra.letters import Letters
 from infra.settings import Settings
 from tests.cli.commands import ROOT, Deskstream
 from tests.faults import verdict
@@ -142,10 +143,10 @@ async def test_poison_redriven_after_the_fix_leaves_what_was_left_where_it_never
         await _redriven(operator)
         again = await operator.asks("redrive", "--reason", REFUSED)
         assert [letter["outcome"] for letter in again["letters"]] == ["held_back"]
-        await _evicted(operator, TWIN)
+        (id_,) = await operator.letters(tenant_id=TWIN)
+        assert await Letters(running.mongo).evict(id_, "never valid") is None
         await _evicted(operator, POISONED)
         assert (await operator.asks("redrive", "--all"))["letters"][0]["outcome"] == "created"
-        assert (await operator.asks("redrive", "--all"))["letters"] == []
         await operator.still()
 
         await _as_if_it_had_never_failed(running)
@@ -199,7 +200,6 @@ async def _evicted(operator: Operator, who: str) -> None:
     """An evicted letter stays, with the reason, is not sent again and holds nothing back."""
     (id_,) = [i for i, x in (await operator.letters(tenant_id=who)).items() if "day" in x["reason"]]
 
-    assert (await operator.does("evict", id_)).returncode == 2, "without a reason"
     assert (await operator.does("evict", id_[:20], "--reason", "never valid")).returncode == 0
     assert (await operator.does("evict", id_, "--reason", "again")).returncode == 1
 
