@@ -67,12 +67,8 @@ def _observe(state: TicketState, record: Observed, complete_run: str | None) -> 
     provenance = record.provenance
     if state.gone_at is not None and provenance.time <= state.gone_at:
         return Decision(state, "stale")
-    shown = replace(
-        state,
-        observed_at=_later(state.observed_at, provenance.time),
-        source=provenance.source,
-        run=provenance.job_id or state.run,
-    )
+    late = _is_late_redrive(state, provenance)
+    shown = state if late else _sighted(state, provenance)
     if state.ticket is None:
         return _change(shown, "created", "new_ingested", record, observed_ticket(None, record))
     after = observed_ticket(state.ticket, record)
@@ -83,9 +79,24 @@ def _observe(state: TicketState, record: Observed, complete_run: str | None) -> 
         return _doubt(shown, record, after, complete_run) if differs else Decision(shown, "stale")
     if not differs:
         again = provenance.job_id is not None and provenance.job_id == state.run
-        believed = replace(shown, insisted=None)
+        believed = shown if late else replace(shown, insisted=None)
         return Decision(believed, "duplicates" if again else "unchanged")
     return _change(shown, "updated", "updated", record, after)
+
+
+def _sighted(state: TicketState, provenance: Provenance) -> TicketState:
+    return replace(
+        state,
+        observed_at=_later(state.observed_at, provenance.time),
+        source=provenance.source,
+        run=provenance.job_id or state.run,
+    )
+
+
+def _is_late_redrive(state: TicketState, provenance: Provenance) -> bool:
+    """True for an old record sent again after newer ones: it says nothing of who saw it last."""
+    redriven = provenance.cause == "redrive"
+    return redriven and state.observed_at is not None and provenance.time < state.observed_at
 
 
 def _doubt(
@@ -93,7 +104,7 @@ def _doubt(
 ) -> Decision:
     """Stale content: believed only if the complete crawl before this one showed the same."""
     run = record.provenance.job_id
-    if run is None:
+    if run is None or _is_late_redrive(state, record.provenance):
         return Decision(state, "stale")
     content = content_fingerprint(after, COMPARED)
     if complete_run is None or state.insisted != (content, complete_run):

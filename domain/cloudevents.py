@@ -3,7 +3,7 @@
 Sources: CloudEvents 1.0.2, its JSON event format and its Kafka protocol binding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -19,14 +19,13 @@ from domain.observations import (
     shown,
     storable,
 )
-from domain.records import Deleted, Origin, Provenance, RunEnded
+from domain.records import Cause, Deleted, Origin, Provenance, RunEnded
+from domain.redriving import Headers, redrive_marks, unmarked
 
 OBSERVED: Final = "ticket.observed"
 DELETED: Final = "ticket.deleted"
 RUN_ENDED: Final = "run.ended"
 _LONGEST_ATTRIBUTE: Final = 1024
-
-Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 
 class RawRecord(NamedTuple):
@@ -57,9 +56,8 @@ def read_raw(record: RawRecord) -> RawEvent:
         RejectedRecordError: the record breaks the contract; the reason says how.
     """
     value = record.value or b""
-    size = (
-        len(value) + len(record.key or b"") + sum(len(n) + len(v or b"") for n, v in record.headers)
-    )
+    headers = sum(len(name) + len(content or b"") for name, content in unmarked(record.headers))
+    size = len(value) + len(record.key or b"") + headers
     if size > MAX_RECORD_BYTES:
         raise RejectedRecordError(f"record: {size} bytes, at most {MAX_RECORD_BYTES}")
     attributes, body = _envelope(value, record.headers)
@@ -108,12 +106,15 @@ def _event(record: RawRecord, attributes: Mapping[str, Any], data: object) -> Ra
 
 def _provenance(record: RawRecord, attributes: Mapping[str, Any]) -> Provenance:
     time = attributes.get("time")
+    marks = redrive_marks(record.headers)
+    arrived = record.timestamp if marks is None or marks.arrived is None else marks.arrived
     job_id = _attribute(attributes, "jobid") if attributes.get("jobid") is not None else None
+    cause: Cause = "upstream" if job_id is None else "crawl"
     return Provenance(
         source=_attribute(attributes, "source"),
         event_id=_attribute(attributes, "id"),
-        time=from_milliseconds(record.timestamp) if time is None else parse_instant(time, "time"),
-        cause="upstream" if job_id is None else "crawl",
+        time=from_milliseconds(arrived) if time is None else parse_instant(time, "time"),
+        cause=cause if marks is None else "redrive",
         job_id=job_id,
     )
 

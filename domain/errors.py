@@ -15,6 +15,7 @@ DeskstreamError
 ├── TicketNotFoundError     no such ticket, or not live
 ├── TenantNotFoundError     no ticket of this tenant was ever seen
 ├── CircuitNotFoundError    no circuit breaker has this name
+├── LetterNotFoundError     no dead letter, or more than one, is meant
 ├── HelpdeskError           the helpdesk gave no usable answer
 └── DependencyDownError     MongoDB or Kafka cannot be reached
 """
@@ -152,6 +153,16 @@ class CircuitNotFoundError(DeskstreamError):
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no circuit {name}")
         self.name = name
+
+
+class LetterNotFoundError(DeskstreamError):
+    """No dead letter's id begins so, or `found` do."""
+
+    def __init__(self, prefix: str, found: int) -> None:
+        many = "several dead letters have ids" if found else "no dead letter has an id"
+        super().__init__(f"{many} that begin{'' if found else 's'} with {prefix}")
+        self.prefix = prefix
+        self.found = found
 
 
 class HelpdeskError(DeskstreamError):

@@ -19,6 +19,7 @@ READ_MODELS: Final = "read_models"
 PARKED: Final = "parked"
 DIGESTS: Final = "digests"
 REBUILDS: Final = "rebuilds"
+DEAD_LETTERS: Final = "dead_letters"
 
 TICKET_STATE: Final = "ticket_state"
 CHANGE_OUTBOX: Final = "change_outbox"
@@ -36,6 +37,12 @@ IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 LIMITERS: Final = "limiters"
 CIRCUITS: Final = "circuits"
 TOPIC_RECORDS: Final = "topic_records"
+
+# The order in which dead letters are sent again: ticket by ticket, as the records arrived.
+LETTER_ORDER: Final = "order"
+LETTER_FIELDS: Final = (
+    "tenant_id", "external_id", "arrived_at", "topic", "partition", "offset",
+)  # fmt: skip
 
 _SIGHTINGS_KEPT_SECONDS: Final = 7 * 86_400
 _DEFINED_OTHERWISE: Final = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
@@ -79,6 +86,10 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         _index(_TENANT, ("started_at", DESCENDING), ("_id", DESCENDING), name="newest"),
     ],
     PARKED: [_index(*_by("key"), name="key")],
+    DEAD_LETTERS: [
+        _index(*_by("tenant_id", "state"), ("first_seen", DESCENDING), name="newest"),
+        _index(*_by(*LETTER_FIELDS, "state"), name=LETTER_ORDER),
+    ],
     CHANGE_OUTBOX: [_index(*_by("partition", "sequence"), name="order", unique=True)],
     RUN_TALLIES: [_index(*_by("job_id"), name="job")],
     RUN_SETTLED: [_index(*_by("job_id"), name="job")],

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from domain import dead_letters as letters
 from domain.errors import UndecodableEventError
 from domain.topics import DEAD_LETTERS
 from infra.kafka import Headers, Outgoing, Record
@@ -12,23 +13,32 @@ from infra.publisher import Publisher
 T = TypeVar("T")
 
 _KEPT_BYTES: Final = 1024 * 1024
+_KEPT_KEY_BYTES: Final = 64 * 1024
+_KEPT_HEADERS: Final = 50
+_KEPT_HEADER_BYTES: Final = 256 * 1024
+_LONGEST_NAME: Final = 200
 _LONGEST_REASON: Final = 2000
 
 
 class DeadLetter(NamedTuple):
-    """A refused payload.  `position` says where it stood, so that repeats count once."""
+    """A refused payload.  `position` says where it stood, so that repeats count once.
+
+    `timestamp` is when it arrived there, in milliseconds: the `time` of a record without one.
+    """
 
     position: str
     reason: str
     key: bytes | None
     value: bytes
     headers: Headers = ()
+    timestamp: int | None = None
 
 
 def of_record(topic: str, record: Record, reason: str) -> DeadLetter:
     """The dead letter of a record of `topic`."""
     position = f"{topic}/{record.partition}/{record.offset}"
-    return DeadLetter(position, reason, record.key, record.value or b"", record.headers)
+    value = record.value or b""
+    return DeadLetter(position, reason, record.key, value, record.headers, record.timestamp)
 
 
 def readable(
@@ -58,12 +68,36 @@ async def send(publisher: Publisher, letters: Iterable[DeadLetter], partitions: 
 
 
 def _outgoing(letter: DeadLetter) -> Outgoing:
+    kept, lost = _kept_headers(letter.headers)
     headers = [
-        ("id", hashlib.sha256(letter.position.encode()).hexdigest().encode()),
-        ("reason", letter.reason[:_LONGEST_REASON].encode(errors="replace")),
-        ("position", letter.position.encode()),
-        ("length", str(len(letter.value)).encode()),
-        ("sha256", hashlib.sha256(letter.value).hexdigest().encode()),
+        (letters.ID, hashlib.sha256(letter.position.encode()).hexdigest().encode()),
+        (letters.REASON, letter.reason[:_LONGEST_REASON].encode(errors="replace")),
+        (letters.POSITION, letter.position.encode()),
+        (letters.LENGTH, str(len(letter.value)).encode()),
+        (letters.SHA256, hashlib.sha256(letter.value).hexdigest().encode()),
     ]
-    kept = [(f"original_{name}"[:200], value or b"") for name, value in letter.headers][:50]
-    return Outgoing(letter.key, letter.value[:_KEPT_BYTES], [*headers, *kept])
+    if letter.timestamp is not None:
+        headers.append((letters.TIMESTAMP, str(letter.timestamp).encode()))
+    key = letter.key
+    if lost or (key is not None and len(key) > _KEPT_KEY_BYTES):
+        headers.append((letters.INCOMPLETE, b"key or headers"))
+    kept_key = None if key is None else key[:_KEPT_KEY_BYTES]
+    return Outgoing(kept_key, letter.value[:_KEPT_BYTES], [*headers, *kept])
+
+
+def _kept_headers(headers: Headers) -> tuple[list[tuple[str, bytes]], bool]:
+    """The original headers under names of their own, as many as a letter has room for.
+
+    Also whether any of them was cut or left out.
+    """
+    kept: list[tuple[str, bytes]] = []
+    room = _KEPT_HEADER_BYTES
+    for name, value in headers:
+        named = f"{letters.ORIGINAL}{name}"
+        content = value or b""
+        size = len(named.encode(errors="replace")) + len(content)
+        if len(kept) == _KEPT_HEADERS or len(named) > _LONGEST_NAME or size > room:
+            continue
+        room -= size
+        kept.append((named, content))
+    return kept, len(kept) < len(headers)

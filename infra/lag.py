@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from domain.topics import CHANGES, CLASSIFIED, RAW, RUN_EVENTS
+from domain.topics import CHANGES, CLASSIFIED, DEAD_LETTERS, RAW, RUN_EVENTS
 from infra import collections
 from infra.log_reader import LogReader
 from infra.mongo import Document, Mongo
@@ -16,6 +16,7 @@ CONSUMERS: Final = (
     ("sync", CLASSIFIED),
     ("tickets", CHANGES),
     ("ingestion_logs", RUN_EVENTS),
+    ("dead_letters", DEAD_LETTERS),
 )
 
 

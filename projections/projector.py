@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaError
 
-from domain.topics import CHANGES, RUN_EVENTS
+from domain.topics import CHANGES, DEAD_LETTERS, RUN_EVENTS
 from infra.backoff import Backoff
 from infra.checkpoints import Checkpoints
 from infra.jobs import jobs_of
@@ -21,6 +21,7 @@ from infra.settings import Settings
 from infra.settlement import Settlement
 from infra.stage import Stage, Step
 from infra.startup import wait_for_engines
+from projections.dead_letters import DeadLettersStep
 from projections.ingestion_logs import IngestionLogsStep
 from projections.tickets import TicketsStep
 
@@ -67,8 +68,10 @@ def _stages(
     jobs = jobs_of(mongo, settings)
     tickets = ProjectionCheckpoints(mongo, TICKETS)
     runs = ProjectionCheckpoints(mongo, INGESTION_LOGS)
+    letters = Checkpoints(mongo, "dead_letters", DEAD_LETTERS)
     steps: list[tuple[str, Checkpoints, Step]] = [
-        (RUN_EVENTS, runs, IngestionLogsStep(mongo, runs, publisher, partitions))
+        (RUN_EVENTS, runs, IngestionLogsStep(mongo, runs, publisher, partitions)),
+        (DEAD_LETTERS, letters, DeadLettersStep(mongo, letters)),
     ]
     for _ in range(min(_TICKET_STAGES, partitions)):
         step = TicketsStep(mongo, tickets, publisher, Settlement(mongo, jobs), partitions)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from domain.cloudevents import RawRecord, Sighting, job_of, read_raw
 from domain.errors import RejectedRecordError
@@ -18,6 +17,7 @@ from domain.records import (
     RunEnded,
     encode_record,
 )
+from domain.redriving import redrive_marks
 from domain.topics import CLASSIFIED, RAW
 from infra import crash_points, dead_letters
 from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
@@ -39,6 +39,20 @@ class ClassifiedBatch:
         self.records.setdefault(partition, []).append(outgoing)
 
 
+def classified(raw: RawRecord, classifier: Classifies) -> Observed | Deleted | RunEnded:
+    """What a raw record becomes on `tickets.classified`.
+
+    Raises:
+        RejectedRecordError: the record breaks the contract.
+    """
+    event = read_raw(raw)
+    if not isinstance(event, Sighting):
+        return event
+    fields = event.ticket.fields
+    labels = classifier.classify(fields.subject, fields.message)
+    return Observed(raw.origin, event.provenance, event.ticket, labels)
+
+
 def classify_record(
     record: Record, batch: ClassifiedBatch, classifier: Classifies, partitions: int
 ) -> None:
@@ -46,23 +60,18 @@ def classify_record(
     origin = Origin(LIVE, record.partition, record.offset)
     raw = RawRecord(origin, record.key, record.value, record.headers, record.timestamp)
     try:
-        event = read_raw(raw)
+        event = classified(raw, classifier)
     except RejectedRecordError as error:
         batch.refused.append(dead_letters.of_record(RAW, record, error.reason))
-        if job_id := job_of(raw):
+        job_id = job_of(raw)
+        # A run has counted what is redriven.
+        if job_id and redrive_marks(record.headers) is None:
             batch.add(record.partition, None, Refused(origin, job_id, error.reason))
         return
-    match event:
-        case RunEnded():
-            batch.add(record.partition, None, event)
-        case Deleted():
-            batch.add(partition_of(event.key.encode(), partitions), event.key, event)
-        case Sighting(ticket=ticket):
-            labels = classifier.classify(ticket.fields.subject, ticket.fields.message)
-            observed = Observed(origin, event.provenance, ticket, labels)
-            batch.add(partition_of(ticket.key.encode(), partitions), ticket.key, observed)
-        case _:
-            assert_never(event)
+    if isinstance(event, RunEnded):
+        batch.add(record.partition, None, event)
+    else:
+        batch.add(partition_of(event.key.encode(), partitions), event.key, event)
 
 
 class ClassifierStep:

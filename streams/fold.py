@@ -13,6 +13,7 @@ from domain.records import (
     Deleted,
     Observed,
     Origin,
+    Provenance,
     Reclassified,
     Refused,
     RunEnded,
@@ -99,37 +100,29 @@ class PartitionFold:
 
     def _decide(self, record: Observed | Deleted | Reclassified) -> None:
         key = record.key
-        state = self.states.get(key) or _unknown(record)
+        state = self.states.get(key) or unknown_ticket(record)
         if isinstance(record, Reclassified):
             decision = reclassify(state, record)
         else:
-            decision = decide(state, record, self._complete_run(record))
+            decision = decide(state, record, complete_run_before(record, self.jobs))
         if decision.state is not state:
             self.known_versions.setdefault(key, state.version if key in self.states else -1)
             self.states[key] = decision.state
             self.touched.add(key)
         if decision.event is not None:
             self._emit(key.encode(), decision.event, record.origin)
-        provenance = record.provenance
-        # A run counts its own deliveries: what is replayed of it comes from elsewhere.
-        if decision.outcome not in _UNCOUNTED and provenance.cause == "crawl":
-            self._count(provenance.job_id or "", decision.outcome, decision.state.tenant_id)
+        if decision.outcome not in _UNCOUNTED:
+            self._count_for(record.provenance, decision.outcome, decision.state.tenant_id)
 
-    def _complete_run(self, record: Observed | Deleted) -> str | None:
-        """The complete crawl of the tenant before the one that sent `record`, if any."""
-        about = record.ticket if isinstance(record, Observed) else record
-        job = self._run(record.provenance.job_id, about.tenant_id)
-        # A run of an earlier release does not say.
-        return job.get("previous_complete") if job else None
-
-    def _run(self, job_id: str | None, tenant_id: str | None) -> Mapping[str, Any] | None:
-        """The run of this name, unless it is another tenant's: anyone can name it."""
-        job = self.jobs.get(job_id or "")
-        return job if job and tenant_id in (None, job["tenant_id"]) else None
+    def _count_for(self, provenance: Provenance, outcome: str, tenant_id: str) -> None:
+        # A run counts its own deliveries: what is redriven it counted once, as rejected, and
+        # what is replayed of it comes from elsewhere.
+        if provenance.job_id is not None and provenance.cause == "crawl":
+            self._count(provenance.job_id, outcome, tenant_id)
 
     def _count(self, job_id: str, outcome: str, tenant_id: str | None = None) -> None:
         """One more of `outcome`, if there is such a run of this tenant."""
-        if self._run(job_id, tenant_id) is None:
+        if _run(self.jobs, job_id, tenant_id) is None:
             return
         counter = self._counter(job_id)
         if not counter.frozen:
@@ -174,11 +167,30 @@ class PartitionFold:
         self.events.append(FoldedEvent(key, encode(record), type_, origin))
 
 
+def complete_run_before(
+    record: Observed | Deleted, jobs: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """The complete crawl of the tenant before the one that sent `record`, if any."""
+    about = record.ticket if isinstance(record, Observed) else record
+    job = _run(jobs, record.provenance.job_id, about.tenant_id)
+    # A run of an earlier release does not say.
+    return job.get("previous_complete") if job else None
+
+
+def _run(
+    jobs: Mapping[str, Mapping[str, Any]], job_id: str | None, tenant_id: str | None
+) -> Mapping[str, Any] | None:
+    """The run of this name, unless it is another tenant's: anyone can name it."""
+    job = jobs.get(job_id or "")
+    return job if job and tenant_id in (None, job["tenant_id"]) else None
+
+
 def raw_place(origin: Origin) -> str:
     """The key of `raw_high` for a record of this origin; a replay has marks of its own."""
     return f"{origin.epoch}/{origin.partition}"
 
 
-def _unknown(record: Observed | Deleted | Reclassified) -> TicketState:
+def unknown_ticket(record: Observed | Deleted | Reclassified) -> TicketState:
+    """The state of a ticket before its first record."""
     about = record.ticket if isinstance(record, Observed) else record
     return TicketState(tenant_id=about.tenant_id, external_id=about.external_id)

@@ -4,15 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from domain.envelopes import observed
 from domain.errors import RejectedRecordError
 from domain.identity import is_tenant_id, partition_of
+from domain.instants import cut, to_milliseconds
+from domain.letter_subjects import CRAWL
 from domain.observations import MAX_RECORD_BYTES, read_ticket
 from infra.dead_letters import DeadLetter
 from infra.run_outbox import RawRow
 from infra.stored_pages import PageCounts
+
+# What a refused row's dead letter holds besides, so that it can become a record later.
+ROW_SOURCE: Final = "source"
+ROW_JOB: Final = "job_id"
 
 
 class CrawlPlace(NamedTuple):
@@ -56,19 +62,29 @@ def route(
         if job_id != place.crawl_id:
             counts.fetched += 1
         try:
-            sent = _record(row, place, job_id, number, fetched_at)
+            sent = record_of(row, place, job_id, number, fetched_at)
         except RejectedRecordError as error:
             counts.rejected += 1
-            routed.refused.append(_refusal(row, place, number, error.reason))
+            position = f"{CRAWL}/{place.crawl_id}/{place.sequence + number + 1}"
+            headers = ((ROW_SOURCE, place.source.encode()), (ROW_JOB, job_id.encode()))
+            arrived = to_milliseconds(cut(fetched_at))
+            routed.refused.append(
+                DeadLetter(position, error.reason, None, _payload(row), headers, arrived)
+            )
         else:
             routed.rows.append(sent)
             counts.sent[sent.partition] = counts.sent.get(sent.partition, 0) + 1
     return routed
 
 
-def _record(
+def record_of(
     row: Mapping[str, Any], place: CrawlPlace, job_id: str, number: int, fetched_at: datetime
 ) -> RawRow:
+    """The record for `tickets.raw` of row `number` of a page.
+
+    Raises:
+        RejectedRecordError: the row breaks the contract.
+    """
     key = read_ticket(row).key.encode()
     value = observed(
         row,
@@ -80,11 +96,6 @@ def _record(
     if len(value) + len(key) > MAX_RECORD_BYTES:
         raise RejectedRecordError(f"record: {len(value)} bytes, at most {MAX_RECORD_BYTES}")
     return RawRow(partition_of(key, place.partitions), key, value)
-
-
-def _refusal(row: object, place: CrawlPlace, number: int, reason: str) -> DeadLetter:
-    position = f"crawl/{place.crawl_id}/{place.sequence + number + 1}"
-    return DeadLetter(position, reason, None, _payload(row))
 
 
 def _payload(row: object) -> bytes:

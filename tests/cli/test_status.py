@@ -47,7 +47,7 @@ async def test_lag_is_what_lies_beyond_the_checkpoint(settings: Settings, mongo:
     assert behind.seconds is not None
     assert 0 < behind.seconds < time.time() - begun + 5
     assert all(lag.events == 0 and lag.seconds == 0 for lag in lags.values())
-    assert len(lags) == 3 * settings.kafka_partitions  # and one partition of ingestion.events
+    assert len(lags) == 4 * settings.kafka_partitions  # and one partition of ingestion.events
 
 
 async def test_a_consumer_that_never_ran_has_everything_before_it(

@@ -14,6 +14,7 @@ from domain.errors import (
     IdempotencyKeyReusedError,
     JobNotFoundError,
     LeaseLostError,
+    LetterNotFoundError,
     LogMismatchError,
     PartOfRunError,
     RejectedRecordError,
@@ -42,6 +43,7 @@ SAID = [
     (TicketNotFoundError("a", "1"), "tenant a has no live ticket 1"),
     (TenantNotFoundError("a"), "no ticket of tenant a was ever seen"),
     (CircuitNotFoundError("c"), "there is no circuit c"),
+    (LetterNotFoundError("ab", 0), "no dead letter has an id that begins with ab"),
     (HelpdeskError("timed out", retryable=True), "timed out"),
     (DependencyDownError("MongoDB"), "MongoDB cannot be reached"),
 ]

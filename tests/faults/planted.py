@@ -5,11 +5,14 @@ from typing import Any
 
 from pymongo import ReplaceOne
 
+from domain import cloudevents, observations
+from domain.errors import RejectedRecordError
 from domain.read_models import TicketsFold, history_document, ticket_document
 from infra.checkpoints import Checkpoints
 from infra.digests import KeptDigests
 from infra.mongo import transaction
 from projections.ticket_models import TicketModels
+from streams import routing
 from streams.change_outbox import ChangeOutbox
 from streams.fold import PartitionFold
 from streams.sync import SyncStep
@@ -91,6 +94,20 @@ def checkpoint_outside_transaction() -> None:
     Checkpoints.advance = advance  # type: ignore[method-assign]
 
 
+def refuses_odd_tickets() -> None:
+    """The validator refuses what a later release takes: status odd, of tenants named poisoned."""
+    read = observations.read_ticket
+
+    def read_ticket(row: object) -> observations.SeenTicket:
+        ticket = read(row)
+        if ticket.tenant_id.startswith("poisoned") and ticket.fields.status == "odd":
+            raise RejectedRecordError("status: 'odd' is not known")
+        return ticket
+
+    cloudevents.read_ticket = read_ticket  # type: ignore[attr-defined]
+    routing.read_ticket = read_ticket  # type: ignore[attr-defined]
+
+
 BUGS: dict[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -100,5 +117,6 @@ BUGS: dict[str, Callable[[], None]] = {
         no_raw_filter,
         checkpoint_outside_transaction,
         digest_outside_transaction,
+        refuses_odd_tickets,
     )
 }

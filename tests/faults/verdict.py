@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from domain.topics import CHANGES, CLASSIFIED, RAW, RUN_EVENTS
+from domain.topics import CHANGES, CLASSIFIED, DEAD_LETTERS, RAW, RUN_EVENTS
 from infra.kafka import plain_consumer
 from infra.mongo import Mongo
 from infra.settings import Settings
@@ -20,6 +20,7 @@ _CONSUMERS = {
     "sync": CLASSIFIED,
     "tickets": CHANGES,
     "ingestion_logs": RUN_EVENTS,
+    "dead_letters": DEAD_LETTERS,
 }
 
 

@@ -50,6 +50,7 @@ async def test_the_bytes_of_a_dead_letter_are_what_they_were() -> None:
         ("position", b"tickets.raw/3/41"),
         ("length", b"7"),
         ("sha256", b"be302461cda285db3ed2d45fb767b23e08ca8808b35a638009937df22b332d73"),
+        ("timestamp", b"1"),
         ("original_trace", b"abc"),
         ("original_empty", b""),
     ]
@@ -88,15 +89,32 @@ async def test_a_tombstone_is_an_empty_letter() -> None:
     assert (letter.key, letter.value, dict(letter.headers)["length"]) == (None, b"", b"0")
 
 
-async def test_hostile_headers_and_reasons_are_bounded() -> None:
-    headers = [("h" * 10_000, b"v")] * 1000
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("h" * 10_000, b"v")],
+        [("h", b"v")] * 1000,
+        [("h", b"v" * 20_000)] * 40,
+        [("h", b"v" * 5_000_000)],
+    ],
+)
+async def test_hostile_headers_and_reasons_are_bounded_and_said_to_be_incomplete(
+    headers: list[tuple[str, bytes]],
+) -> None:
     hostile = RECORD._replace(headers=headers)
 
     letter = await _sent([dead_letters.of_record("t", hostile, "\ud800" + "r" * 10_000)])
 
-    assert len(letter.headers) == 5 + 50
-    assert max(len(name) for name, _ in letter.headers) == 200
-    assert len(dict(letter.headers)["reason"]) == 2000
+    said = dict(letter.headers)
+    assert len(letter.headers) <= 7 + 50
+    assert sum(len(name) + len(value) for name, value in letter.headers) < 300_000
+    assert (len(said["reason"]), said["incomplete"]) == (2000, b"key or headers")
+
+
+async def test_a_hostile_key_is_cut() -> None:
+    letter = await _sent([dead_letters.of_record("t", RECORD._replace(key=b"k" * MIB), "?")])
+
+    assert (letter.key, dict(letter.headers)["incomplete"]) == (b"k" * 65_536, b"key or headers")
 
 
 @given(st.text(), st.binary(max_size=50), st.lists(st.tuples(st.text(), st.none() | st.binary())))

@@ -93,3 +93,4 @@ async def _nothing_lost_or_doubled(desk: Desk, job_id: str) -> None:
     history = await desk.mongo["ticket_history"].count_documents({"tenant_id": TENANT})
     assert history == len(upstream), "one event per ticket"
     assert len(await desk.audits(TENANT)) == 1
+    assert await desk.pipeline.dead_letters() == [], "what only has to wait is no dead letter"
