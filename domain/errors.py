@@ -3,6 +3,7 @@
 DeskstreamError
 ├── RejectedRecordError     a record that no contract explains: it goes to dead letters
 ├── UndecodableEventError   bytes on a topic of ours that today's code cannot read
+├── NewerEventError         an event of a later release: nobody may pass it over
 ├── VersionGapError         a change event arrived before the one it follows
 ├── LogMismatchError        a partition and its checkpoint disagree: records are missing
 ├── FenceError              somebody else moved the checkpoint on
@@ -49,6 +50,7 @@ class NewerEventError(DeskstreamError):
             f"an event has schema_version {version}, this release reads up to {known}: upgrade it"
         )
         self.version = version
+        self.known = known
 
 
 class VersionGapError(DeskstreamError):

@@ -16,6 +16,7 @@ from domain.errors import (
     LeaseLostError,
     LetterNotFoundError,
     LogMismatchError,
+    NewerEventError,
     PartOfRunError,
     RejectedRecordError,
     RunEndedError,
@@ -29,6 +30,10 @@ from domain.errors import (
 SAID = [
     (RejectedRecordError("id: missing"), "id: missing"),
     (UndecodableEventError("no JSON"), "no JSON"),
+    (
+        NewerEventError(3, 1),
+        "an event has schema_version 3, this release reads up to 1: upgrade it",
+    ),
     (VersionGapError("a:1", 2, 3), "ticket a:1: expected version 2, received 3"),
     (LogMismatchError("t", 3, "cut"), "t[3]: cut"),
     (FenceError("c:1"), "checkpoint c:1 was moved by another process"),
