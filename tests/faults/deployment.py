@@ -82,6 +82,7 @@ class Deployment:
     def __init__(self, settings: Settings, directory: Path) -> None:
         self.settings = settings
         self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
         self._started: list[Process] = []
 
     def start(

@@ -68,9 +68,8 @@ class Inputs:
 
     async def landed(self) -> tuple[list[FeedRecord], list[str]]:
         """The records of the feed as `tickets.raw` holds them, and what is wrong with that."""
-        raw = await verdict.read_log(self._settings, RAW)
         values = {record.value for record in self.sent}
-        found = [FeedRecord(*record) for record in raw if record[2] in values]
+        found = [r for r in await verdict.landed(self._settings) if r.value in values]
         wrong = [
             f"partition {partition} of tickets.raw lacks records of the feed, or their order"
             for partition in range(self._settings.kafka_partitions)

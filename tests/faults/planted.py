@@ -1,7 +1,7 @@
 """Planted bugs: each must turn the check of the fault tests red, or the check proves nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import ReplaceOne
 
@@ -16,11 +16,19 @@ from streams.sync import SyncStep
 
 def guarded_upsert() -> None:
     """The projector guards each upsert by version: a late duplicate aborts for ever."""
+    _apply_every_event(lambda document: {"version": {"$lt": document["version"]}})
 
+
+def no_version_guard() -> None:
+    """The projector writes whatever comes: a late duplicate brings an old version back."""
+    _apply_every_event(lambda document: {})
+
+
+def _apply_every_event(guard: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
     async def write(self: TicketsStep, names: Mapping[str, str], fold: Any, session: Any) -> None:
         writes = [
-            ReplaceOne({"_id": key, "version": {"$lt": d["version"]}}, d, upsert=True)
-            for key, d in fold.tickets.items()
+            ReplaceOne({"_id": key, **guard(document)}, document, upsert=True)
+            for key, document in fold.tickets.items()
         ]
         if writes:
             await self._mongo[names["tickets"]].bulk_write(writes, session=session)
@@ -82,9 +90,31 @@ BUGS: dict[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
         guarded_upsert,
+        no_version_guard,
         ack_before_publish,
         outbox_not_republished,
         no_raw_filter,
         checkpoint_outside_transaction,
     )
 }
+
+
+class Trap(NamedTuple):
+    """What uncovers a bug: a death at a boundary, and perhaps late duplicates in the log."""
+
+    process: str
+    boundary: str
+    late_duplicates: int = 0
+
+
+TRAPS = {
+    "guarded_upsert": Trap("worker", "sync_published"),
+    "no_version_guard": Trap("projector", "projector_committed", late_duplicates=200),
+    "ack_before_publish": Trap("worker", "sync_committed"),
+    "outbox_not_republished": Trap("worker", "sync_committed"),
+    "no_raw_filter": Trap("worker", "classified_published"),
+    "checkpoint_outside_transaction": Trap("projector", "projector_before_commit"),
+}
+
+# Bugs that other checks than the verdict on a crash uncover: the test that plants them.
+CAUGHT_ELSEWHERE: dict[str, str] = {}

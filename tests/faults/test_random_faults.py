@@ -70,7 +70,7 @@ async def _disturbed(directory: Path, tables: Tables, course: Course) -> None:
     ):
         helpdesk.install_faults([SlowAnswer(seconds=0.5, times=None)])
         settings = _settings(engines, helpdesk.url)
-        async with scenario(settings, _made(directory / "disturbed")) as running:
+        async with scenario(settings, directory / "disturbed") as running:
             records, wrong = await _inflicted(running, engines, helpdesk, course, tables)
             running.deployment.stop()
             log = await verdict.log_of(running.settings)
@@ -119,7 +119,7 @@ async def _unlike_undisturbed(
     log: dict[str, verdict.Event],
 ) -> list[str]:
     """How a log differs from that of a second deployment, with the same inputs and no faults."""
-    async with scenario(settings, _made(directory / "undisturbed")) as calm:
+    async with scenario(settings, directory / "undisturbed") as calm:
         calm.start("worker", "projector")
         publisher = Publisher(calm.settings)
         await write(publisher, records)
@@ -141,11 +141,6 @@ def _settings(engines: Engines, helpdesk_url: str) -> Settings:
         breaker_open_seconds=1.0,
         lease_seconds=3.0,
     )
-
-
-def _made(directory: Path) -> Path:
-    directory.mkdir()
-    return directory
 
 
 def _report(tables: Tables, course: Course, entries: list[Entry]) -> None:

@@ -171,6 +171,24 @@ async def read_log(
         await consumer.stop()
 
 
+async def landed(settings: Settings) -> list[FeedRecord]:
+    """Every record of `tickets.raw`, whoever wrote it."""
+    return [FeedRecord(*record) for record in await read_log(settings, RAW)]
+
+
+async def repeat_log(settings: Settings, count: int) -> None:
+    """Write the first records of the log once more, as duplicates that come very late."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await producer.start()
+    try:
+        for partition, key, value in (await read_log(settings))[:count]:
+            await producer.send_and_wait(
+                settings.topic(CHANGES), value, key=key, partition=partition
+            )
+    finally:
+        await producer.stop()
+
+
 def deduplicated(
     log: Iterable[tuple[int, bytes | None, bytes]],
 ) -> tuple[dict[str, Event], list[str]]:
