@@ -76,6 +76,11 @@ class Fleet:
         """Wait until one works, at most a while."""
         await _until(lambda: is_busy(process))
 
+    async def until_all_busy(self) -> None:
+        """Wait until every one has worked, at most a while."""
+        for process in [p for some in self._running.values() for p in some]:
+            await self.until_busy(process)
+
     def replace_dead(self) -> None:
         """Start others for those that died by themselves."""
         for service, processes in self._running.items():

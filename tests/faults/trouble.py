@@ -24,7 +24,7 @@ _WEIGHTS = {
 _SERVICES = ("worker", "projector")
 _LONGEST_OUTAGE = 3.0
 _FARTHEST_BACK = 3000
-_GROUPS = {
+_GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "worker": {"deskstream.worker": (RAW, CLASSIFIED)},
     "projector": {f"deskstream.projector.{CHANGES}": (CHANGES,)},
 }
@@ -89,7 +89,8 @@ class Trouble:
         self.entries: list[Entry] = []
 
     async def inflict(self, faults: Sequence[Fault]) -> None:
-        """Return when the last fault is over."""
+        """Begin when all work; return when the last fault is over."""
+        await self._fleet.until_all_busy()
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as aftermaths:
