@@ -5,8 +5,10 @@ import logging
 import os
 import random
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -101,25 +103,30 @@ async def _inflicted(
     crawls = Crawls(running, helpdesk)
     fleet = Fleet(running.deployment, worker=2, projector=2)
     trouble = Trouble(running.settings, engines, fleet, inputs)
-    over = asyncio.Event()
+    faults = plan(course.seed, course.count, course.pace)
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(inputs.feed_until(over))
-            group.create_task(crawls.go_on_until(over))
-            try:
-                await trouble.inflict(plan(course.seed, course.count, course.pace))
-            finally:
-                _report(tables, course, trouble.entries)
-                over.set()
+        await _amid(inputs, crawls, trouble.inflict(faults))
         records, wrong = await inputs.landed()
     finally:
         await inputs.stop()
+        _report(tables, course, trouble.entries)
     wrong += await crawls.last_runs_wrong()
     wrong += await running.wrong(records, LAST_SECONDS)
     wrong += await crawls.wrong()
     fleet.replace_dead()
-    print(f"{len(records)} records, runs: {await crawls.outcomes()}")
+    outcomes = tables.table(f"what the {course.count} faults met", "records of the feed", "runs")
+    outcomes.add(len(records), await crawls.outcomes())
     return records, wrong + fleet.wrong
+
+
+async def _amid(inputs: Inputs, crawls: Crawls, trouble: Coroutine[Any, Any, None]) -> None:
+    """Feed and crawl as long as the trouble lasts, and to the end of the last run."""
+    over = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(inputs.feed_until(over))
+        group.create_task(crawls.go_on_until(over))
+        await trouble
+        over.set()
 
 
 async def _unlike_undisturbed(
