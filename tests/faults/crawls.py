@@ -41,8 +41,8 @@ class Crawls:
 
     async def last_runs_wrong(self) -> list[str]:
         """Run each tenant once more: with nothing to disturb it, that must complete."""
-        last = {tenant: await self._run(tenant) for tenant in self._live}
-        return [f"{t}'s last run: {j}" for t, j in last.items() if j["phase"] != "completed"]
+        last = await asyncio.gather(*map(self._run, self._live))
+        return [f"a last run: {job}" for job in last if job["phase"] != "completed"]
 
     async def wrong(self) -> list[str]:
         """What is wrong once all is still: audits that do not add up, tickets lost or doubled."""

@@ -53,7 +53,7 @@ class Course:
 
 
 @pytest.mark.services
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("quiet_clients")
 async def test_ten_random_faults_change_nothing(tmp_path: Path, tables: Tables) -> None:
     await _disturbed(tmp_path, tables, Course(SAMPLE_SEED, 10, pace=1.5, helpdesk_tickets=300))
