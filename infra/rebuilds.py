@@ -1,5 +1,7 @@
 """Rebuilds under way: one of a projection at a time, held by a lease, resumed by whoever asks."""
 
+import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -14,7 +16,8 @@ from infra.leases import NEVER
 from infra.mongo import Document, Mongo, Session
 from infra.read_models import Generation, Projection, collections_of, numbers_in_use
 
-LEASE_SECONDS: Final = 10.0
+LEASE_SECONDS: Final = 5.0
+_WAIT_SECONDS: Final = 0.25
 
 
 class Rebuild(NamedTuple):
@@ -49,13 +52,7 @@ class Rebuilds:
             {"$setOnInsert": {**fresh, "owner": owner, "paused": False, "expires_at": NEVER}},
             upsert=True,
         )
-        taken = await self._documents.find_one_and_update(
-            {"_id": projection.consumer, "$expr": {"$lte": ["$expires_at", "$$NOW"]}},
-            [{"$set": {"owner": owner, "expires_at": _later(LEASE_SECONDS)}}],
-            return_document=ReturnDocument.AFTER,
-        )
-        if taken is None:
-            raise await self._taken(projection)
+        taken = await self._take(projection, owner)
         if taken.get("is_discarded"):
             await self.discard(projection, taken["generation"])
             return await self.begin(projection, tenant_id, owner)
@@ -130,16 +127,11 @@ class Rebuilds:
         Raises:
             RebuildOnError: a process holds it.
         """
-        found: Document | None = await self._documents.find_one_and_update(
-            {"_id": projection.consumer, "$expr": {"$lte": ["$expires_at", "$$NOW"]}},
-            [{"$set": {"owner": None}}],
-        )
-        if found is not None:
-            await self.discard(projection, found["generation"])
-            return True
-        if await self.find(projection) is not None:
-            raise await self._taken(projection)
-        return False
+        if await self.find(projection) is None:
+            return False
+        found = await self._take(projection, "cancel")
+        await self.discard(projection, found["generation"])
+        return True
 
     async def discard(self, projection: Projection, number: int) -> None:
         """Remove a generation that never was live, and the rebuild that made it."""
@@ -152,6 +144,20 @@ class Rebuilds:
         )
         await drop_generation(self._mongo, projection, number)
         await self._documents.delete_one({"_id": projection.consumer, "generation": number})
+
+    async def _take(self, projection: Projection, owner: str) -> Document:
+        """Take the lease, that of a process that died as soon as it has run out."""
+        deadline = time.monotonic() + LEASE_SECONDS + 1
+        while time.monotonic() < deadline:
+            taken: Document | None = await self._documents.find_one_and_update(
+                {"_id": projection.consumer, "$expr": {"$lte": ["$expires_at", "$$NOW"]}},
+                [{"$set": {"owner": owner, "expires_at": _later(LEASE_SECONDS)}}],
+                return_document=ReturnDocument.AFTER,
+            )
+            if taken is not None:
+                return taken
+            await asyncio.sleep(_WAIT_SECONDS)
+        raise await self._taken(projection)
 
     async def _taken(self, projection: Projection) -> RebuildOnError:
         held = await self.find(projection) or {}

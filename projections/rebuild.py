@@ -12,6 +12,7 @@ from infra import crash_points
 from infra.lag import live_seconds
 from infra.log_reader import LogReader
 from infra.mongo import Mongo, Session
+from infra.owners import Owners
 from infra.read_models import Projection
 from infra.rebuilds import LEASE_SECONDS, Rebuild, Rebuilds, index_generation
 from infra.settings import Settings
@@ -108,6 +109,8 @@ class Rebuilder:
         stops = await self._complete(projection)
         rebuild = await self._rebuilds.begin(projection, tenant_id, _myself())
         async with self._held(rebuild), await self._mongo.start_session() as session:
+            # One that died may have left a transaction open, which would hold projectors up.
+            await Owners(self._mongo).take([f"rebuild:{projection.consumer}"], session)
             shadow = Shadow(self._mongo, projection, rebuild.generation, tenant_id)
             await shadow.checkpoints.create(dict.fromkeys(stops, 0))
             crash_points.reached("rebuild_begun")

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import structlog
 
 from domain.topics import CLASSIFIED, RAW
+from infra.backoff import Backoff
 from infra.checkpoints import Checkpoints
 from infra.circuits import HELPDESK, circuits_of
 from infra.claims import Claims
@@ -20,6 +22,7 @@ from infra.log_reader import LogReader
 from infra.mongo import Mongo
 from infra.publisher import Publisher
 from infra.reaper import Reaper
+from infra.retrying import answered
 from infra.rules import RememberingClassifier, default_classifier
 from infra.run_outbox import RunOutbox
 from infra.settings import Settings
@@ -27,17 +30,14 @@ from infra.settlement import Settlement
 from infra.stage import Stage
 from infra.startup import wait_for_engines
 from streams.classifier import ClassifierStep
+from streams.consumption import consume
 from streams.crawl import Crawler
-from streams.faust_app import FaustApp, create_faust_app
 from streams.guarded_call import GuardedHttp
 from streams.helpdesk import HelpdeskClient
 from streams.ingestion import Ingestion
 from streams.sync import OUTBOX_SEQUENCE, SyncStep
 
 log = structlog.get_logger()
-
-_TEND_SECONDS = 1.0
-_STOP_SECONDS = 8.0
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -55,57 +55,37 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         http = httpx.AsyncClient(base_url=settings.helpdesk_url, timeout=settings.helpdesk_timeout)
         await stack.enter_async_context(http)
         ingestion = await create_ingestion(settings, mongo, publisher, http)
-        app = create_faust_app(
-            settings,
-            classify=stages[RAW].absorb,
-            sync=stages[CLASSIFIED].absorb,
-            wake=ingestion.wake,
-        )
         reaper = Reaper(mongo, jobs_of(mongo, settings))
-        await _serve(settings, app, stages, {"ingestion": ingestion, "reaping": reaper}, stop)
+        work = {
+            "consuming": consume(settings, stages, ingestion.wake, _say_started),
+            "ingestion": ingestion.run(),
+            "reaping": reaper.run(),
+        }
+        await _serve(work, stop)
 
 
-async def _serve(
-    settings: Settings,
-    app: FaustApp,
-    stages: dict[str, Stage],
-    agents: Mapping[str, Ingestion | Reaper],
-    stop: asyncio.Event,
-) -> None:
-    tasks = [
-        *(asyncio.create_task(agent.run(), name=name) for name, agent in agents.items()),
-        asyncio.create_task(_tend(settings, app, stages), name="tending"),
-        asyncio.create_task(stop.wait(), name="stop"),
-    ]
+async def _serve(work: Mapping[str, Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+    """Do all the work until `stop` is set, or a part of it fails."""
+    tasks = [asyncio.create_task(part, name=name) for name, part in work.items()]
+    tasks.append(asyncio.create_task(_until(stop), name="stop"))
     try:
-        await app.start()
-        tasks.append(asyncio.create_task(app.wait_until_stopped(), name="faust"))
-        log.info("worker_started", worker=_name())
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()
-        if app.crash_reason is not None:
-            raise app.crash_reason
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        try:
-            await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-        except TimeoutError:
-            log.warning("faust_stop_abandoned", seconds=_STOP_SECONDS)
         log.info("worker_stopped", worker=_name())
 
 
-async def _tend(settings: Settings, app: FaustApp, stages: dict[str, Stage]) -> None:
-    """Once a second, have each stage look after the partitions that Kafka gave this worker."""
-    while True:
-        await asyncio.sleep(_TEND_SECONDS)
-        assigned = app.consumer.assignment()
-        for topic, stage in stages.items():
-            name = settings.topic(topic)
-            await stage.tend({place.partition for place in assigned if place.topic == name})
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+def _say_started() -> None:
+    log.info("worker_started", worker=_name())
 
 
 def _classifier_stage(
@@ -147,7 +127,7 @@ async def create_ingestion(
         period=settings.helpdesk_rate_period,
         timeout=settings.helpdesk_timeout,
     )
-    await limiter.prepare()
+    await answered(limiter.prepare, Backoff())
     crawler = Crawler(
         mongo,
         jobs,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.processes import kill_with_us
 from infra.settings import Settings
 from tests.faults.process import TRACE_BYTES
 
@@ -17,12 +18,13 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Process:
-    """One worker, projector or API."""
+    """One worker, projector or API; it dies with the process that started it, however that ends."""
 
     name: str
     popen: subprocess.Popen[bytes]
     trace: Path
     log: Path
+    watcher: subprocess.Popen[bytes]
 
     def last_boundary(self) -> str:
         """The boundary that it passed last, or what it did before any."""
@@ -33,12 +35,24 @@ class Process:
     def kill(self) -> str:
         """SIGKILL; return what the process was doing."""
         self.popen.kill()
-        self.popen.wait()
+        self.wait()
         return self.last_boundary()
 
     def terminate(self) -> None:
         """SIGTERM; it ends by itself."""
         self.popen.terminate()
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Wait for the end, at most so long; return the exit code, negative for a signal.
+
+        Raises:
+            TimeoutExpired: it did not end in time.
+        """
+        code = self.popen.wait(seconds)
+        # The number may pass to another process, which the watcher would kill.
+        self.watcher.kill()
+        self.watcher.communicate()
+        return code
 
     def suspend(self) -> None:
         """SIGSTOP."""
@@ -48,10 +62,18 @@ class Process:
         """SIGCONT."""
         self.popen.send_signal(signal.SIGCONT)
 
+    def tail(self) -> str:
+        """The last lines of its log, for the report of a failed test."""
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        return "\n".join([f"--- {self.log.name} (exit {self.popen.poll()})", *lines])
+
     @property
     def is_alive(self) -> bool:
         """True while it runs."""
-        return self.popen.poll() is None
+        if self.popen.poll() is None:
+            return True
+        self.wait()
+        return False
 
 
 class Deployment:
@@ -60,6 +82,7 @@ class Deployment:
     def __init__(self, settings: Settings, directory: Path) -> None:
         self.settings = settings
         self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
         self._started: list[Process] = []
 
     def start(
@@ -91,7 +114,7 @@ class Deployment:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        process = Process(service, popen, trace, log)
+        process = Process(service, popen, trace, log, kill_with_us(popen.pid))
         self._started.append(process)
         return process
 
@@ -100,21 +123,16 @@ class Deployment:
         for process in self._started:
             if process.is_alive:
                 process.resume()
-                process.popen.terminate()
+                process.terminate()
         for process in self._started:
             try:
-                process.popen.wait(timeout=15)
+                process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
 
     def logs(self) -> str:
         """The last lines of every process, for the report of a failed test."""
-        tails = (
-            f"--- {p.log.name} (exit {p.popen.poll()})\n"
-            + "\n".join(p.log.read_text(errors="replace").splitlines()[-15:])
-            for p in self._started
-        )
-        return "\n".join(tails)
+        return "\n".join(process.tail() for process in self._started)
 
     def _environment(self) -> dict[str, str]:
         values = self.settings.model_dump()

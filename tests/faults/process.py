@@ -9,13 +9,20 @@ import sys
 from collections.abc import Callable
 
 from cli.api_server import run_api
+from cli.rebuild import rebuild
 from cli.running import serve
-from infra import crash_points
+from infra import crash_points, kafka
 from projections.projector import run_projector
+from streams import faust_app
 from streams.worker import run_worker
 from tests.faults import planted
 
 TRACE_BYTES = 64
+# In one process: only this one notes its boundaries.
+COMMANDS = {
+    "rebuild": lambda: rebuild(["tickets"], processes=1, as_json=True),
+    "repair": lambda: rebuild(["tickets"], tenant=os.environ["FAULT_TENANT"], processes=1),
+}
 
 
 def main() -> None:
@@ -23,7 +30,18 @@ def main() -> None:
     crash_points.watch(_watcher(os.environ["FAULT_TRACE"], os.environ.get("FAULT_CRASH_AT", "")))
     if bug := os.environ.get("FAULT_PLANTED"):
         planted.BUGS[bug]()
+    _shorten_sessions(round(1000 * float(os.environ.get("FAULT_SESSION_SECONDS", "10"))))
+    if sys.argv[1] in COMMANDS:
+        COMMANDS[sys.argv[1]]()
+        return
     serve({"api": run_api, "projector": run_projector, "worker": run_worker}[sys.argv[1]])
+
+
+def _shorten_sessions(milliseconds: int) -> None:
+    """Let groups notice a death sooner, so that more faults meet processes at work."""
+    for module in (kafka, faust_app):
+        vars(module)["SESSION_TIMEOUT_MS"] = milliseconds
+        vars(module)["HEARTBEAT_MS"] = milliseconds // 4
 
 
 def _watcher(trace: str, crash_at: str) -> Callable[[str], None]:

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from domain.digests import DIGEST
 from infra.collections import ensure_collections
 from infra.jobs import Jobs, jobs_of
 from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
-from tests import oracle
 from tests.faults import verdict
 from tests.faults.deployment import Deployment, Process, deployed
 from tests.faults.feed import FeedRecord
@@ -59,25 +57,17 @@ class Scenario:
             await asyncio.sleep(0.05)
         self.kills[f"{service} at {process.last_boundary()}"] += 1
 
-    async def wrong(self, records: list[FeedRecord], patience: float = PATIENCE) -> list[str]:
-        """Everything that is wrong once nothing moves any more; what crawls made is left out."""
-        behind = await verdict.until_still(self.settings, self.mongo, patience)
-        found = [f"{name} lags by {count}" for name, count in behind.items()]
-        events, repeats = verdict.deduplicated(await verdict.read_log(self.settings))
-        found += repeats + verdict.gaps(events)
-        fed = {id_: event for id_, event in events.items() if event["cause"] != "crawl"}
-        recorded = {id_: oracle.recorded(event) for id_, event in fed.items()}
-        found += verdict.differences("event", expected_events(records), recorded)
-        tickets, history = oracle.naive_documents(events.values())
-        found += verdict.differences("ticket", tickets, await self._documents("tickets"))
-        entries = {entry["_id"]: entry for entry in history}
-        return found + verdict.differences(
-            "history", entries, await self._documents("ticket_history")
+    async def judged(
+        self, records: Iterable[FeedRecord], patience: float = PATIENCE, *, crawls: bool = False
+    ) -> verdict.Judgement:
+        """The verdict once nothing moves any more; `crawls`: `records` holds theirs, too."""
+        return await verdict.judged(
+            self.settings, self.mongo, records, patience=patience, crawls=crawls
         )
 
-    async def _documents(self, name: str) -> dict[str, Any]:
-        found = self.mongo[name].find({}, {DIGEST: 0})
-        return {document["_id"]: document async for document in found}
+    async def wrong(self, records: Iterable[FeedRecord], patience: float = PATIENCE) -> list[str]:
+        """Everything that is wrong once nothing moves any more; what crawls made is left out."""
+        return (await self.judged(records, patience)).findings
 
 
 @asynccontextmanager
@@ -97,20 +87,6 @@ async def scenario(settings: Settings, directory: Path, **changes: Any) -> Async
     finally:
         await mongo.client.drop_database(own.mongodb_database)
         mongo.close()
-
-
-def expected_events(records: Iterable[FeedRecord]) -> dict[str, oracle.Event]:
-    """The naive fold of the inputs, by `tenant:external_id:version`."""
-    offsets: Counter[int] = Counter()
-    inputs = []
-    for record in records:
-        inputs.append(oracle.decoded(record.partition, offsets[record.partition], 0, record.value))
-        offsets[record.partition] += 1
-    return {
-        f"{key}:{event['version']}": event
-        for key, log in oracle.naive_log(inputs).items()
-        for event in log
-    }
 
 
 def runs_of(scenario: Scenario) -> Jobs:

@@ -91,5 +91,5 @@ async def _at_work(process: Process) -> bool:
 
 async def _stop(running: Scenario) -> None:
     for process in running.running.values():
-        process.popen.terminate()
-        await asyncio.to_thread(process.popen.wait, 20)
+        process.terminate()
+        await asyncio.to_thread(process.wait, 20)

@@ -7,112 +7,139 @@ import pytest
 
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
+from domain.runs import ENDED
 from infra.settings import Settings
-from tests.faults import verdict
-from tests.faults.feed import Feed
-from tests.faults.scenario import runs_of, scenario
+from tests.faults import matrix, planted, verdict
+from tests.faults.feed import Feed, FeedRecord
+from tests.faults.matrix import Point
+from tests.faults.scenario import Scenario, runs_of, scenario
+from tests.faults.tables import Tables
 from tests.integration.pipeline import eventually
 
 RECORDS = 1500
 SEED = 7
-WORKER = (
-    "classified_batch", "classified_published", "classified_checkpointed",
-    "sync_folded", "sync_state_written", "sync_before_commit", "sync_committed", "sync_published",
-    "leftovers_published",
-)  # fmt: skip
-PROJECTOR = (
-    "projector_folded", "projector_written", "projector_before_commit", "projector_committed",
-)  # fmt: skip
-CRAWL = ("after_fetch", "page_counted", "page_stored", "page_published", "run_settled")
+DEATHS = 3
+TENANT = "harbortide"
+SESSION = {"FAULT_SESSION_SECONDS": "6"}
 
 
 @pytest.mark.services
 async def test_death_between_a_first_write_and_its_commit(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, tables: Tables
 ) -> None:
     """The open transaction blocks nobody: the successor ends it."""
-    await _die_at(settings, tmp_path, ["worker:sync_state_written", "projector:projector_written"])
-
-
-@pytest.mark.faults
-@pytest.mark.timeout(1800)
-async def test_death_at_every_boundary_three_times(settings: Settings, tmp_path: Path) -> None:
-    points = [f"worker:{p}" for p in WORKER] + [f"projector:{p}" for p in PROJECTOR]
-    await _die_at(settings, tmp_path, points * 3)
-
-
-@pytest.mark.faults
-@pytest.mark.timeout(900)
-async def test_death_at_every_boundary_of_a_crawl(settings: Settings, tmp_path: Path) -> None:
-    with HelpdeskServer(HelpdeskSettings(tickets=900, limit=0)) as helpdesk:
-        async with scenario(
-            settings, tmp_path, helpdesk_url=helpdesk.url, lease_seconds=2.0
-        ) as running:
-            running.start("projector")
-            for number, point in enumerate(CRAWL * 3):
-                running.start("worker", crash_at=f"{point}:1")
-                job = await runs_of(running).request("harbortide")
-                await running.until_dead("worker")
-                running.start("worker")
-                ended = await eventually(
-                    partial(runs_of(running).find, job["_id"]),
-                    lambda j: j["phase"] not in ("queued", "fetching", "applying"),
-                )
-                running.running["worker"].kill()
-                assert ended["phase"] == "completed", f"{point}: {ended['errors']}"
-                live = helpdesk.counts()["harbortide"]
-                tally = ended["tally"]
-                outcome = "unchanged" if number else "new_ingested"
-                assert tally[outcome] == live, f"{point}: {tally}"
-            print(f"\nkilled: {dict(running.kills)}")
-
-
-async def _die_at(settings: Settings, directory: Path, points: list[str]) -> None:
-    """Feed, die at one boundary after the other, and hold the outcome against the oracle."""
-    feed = Feed(SEED, settings.kafka_partitions)
-    records = []
-    async with scenario(settings, directory) as running:
-        running.start("worker", "projector")
-        for point in points:
-            service, boundary = point.split(":")
-            running.running[service].kill()
-            times = 1 if boundary == "leftovers_published" else 2
-            running.start(service, crash_at=f"{boundary}:{times}")
-            batch = feed.take(RECORDS)
-            records += batch
-            await verdict.send(running.settings, batch, rate=600)
-            await running.until_dead(service)
-            running.start(service)
-        wrong = await running.wrong(records)
-        assert not wrong, f"{len(wrong)}: {wrong[:10]}\n{running.deployment.logs()}"
-        print(f"\nkilled: {dict(running.kills)}")
-
-
-PLANTED = {
-    "guarded_upsert": "worker:sync_published",
-    "ack_before_publish": "worker:sync_committed",
-    "outbox_not_republished": "worker:sync_committed",
-    "no_raw_filter": "worker:classified_published",
-    "checkpoint_outside_transaction": "projector:projector_before_commit",
-}
+    for point in matrix.PIPELINE:
+        if point.boundary in ("sync_state_written", "projector_written"):
+            await _die_at(settings, tmp_path / point.boundary, tables, point, deaths=1)
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("bug", PLANTED)
-async def test_a_planted_bug_turns_the_check_red(
-    settings: Settings, tmp_path: Path, bug: str
+@pytest.mark.parametrize("point", matrix.PIPELINE, ids=lambda point: point.boundary)
+async def test_death_at_a_boundary(
+    settings: Settings, tmp_path: Path, tables: Tables, point: Point
 ) -> None:
-    service, boundary = PLANTED[bug].split(":")
+    await _die_at(settings, tmp_path, tables, point, DEATHS)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("point", matrix.CRAWL, ids=lambda point: point.boundary)
+async def test_death_at_a_boundary_of_a_crawl(
+    settings: Settings, tmp_path: Path, tables: Tables, point: Point
+) -> None:
+    with HelpdeskServer(HelpdeskSettings(tickets=900, limit=0)) as helpdesk:
+        async with scenario(
+            settings, tmp_path, helpdesk_url=helpdesk.url, lease_seconds=2.0
+        ) as running:
+            running.start("projector", "worker", **SESSION)
+            await _crawl(running)
+            live = [str(ticket["id"]) for ticket in helpdesk.tickets(TENANT)]
+            for removed, changed in zip(live[:DEATHS], live[DEATHS:], strict=False):
+                running.running["worker"].kill()
+                helpdesk.remove(TENANT, removed)
+                helpdesk.update(TENANT, changed, subject=f"{point.boundary} {removed}")
+                running.start("worker", crash_at=f"{point.boundary}:{point.times}", **SESSION)
+                await _crawl(running, point)
+            await _settle(running, tables, point, await verdict.landed(running.settings))
+
+
+async def _crawl(running: Scenario, point: Point | None = None) -> None:
+    """A run of the tenant, completed even if the worker dies at `point`."""
+    job = await runs_of(running).request(TENANT)
+    if point is not None:
+        await running.until_dead("worker")
+        running.start("worker", **SESSION)
+    ended = await eventually(partial(runs_of(running).find, job["_id"]), _has_ended)
+    assert ended["phase"] == "completed", f"{point}: {ended['errors']}"
+    if point is not None:
+        assert (ended["tally"]["updated"], ended["tally"]["deleted"]) == (1, 1), ended["tally"]
+
+
+def _has_ended(job: verdict.Event) -> bool:
+    return job["phase"] in ENDED
+
+
+async def _die_at(
+    settings: Settings, directory: Path, tables: Tables, point: Point, deaths: int
+) -> None:
+    """Feed, die at a boundary again and again, and hold the outcome against the oracle."""
+    feed = Feed(SEED, settings.kafka_partitions)
+    records = []
+    async with scenario(settings, directory) as running:
+        running.start("worker" if point.process == "projector" else "projector", **SESSION)
+        boundaries = [point.predecessor, point.boundary] if point.predecessor else [point.boundary]
+        for boundary in boundaries * deaths:
+            times = point.times if boundary == point.boundary else 2
+            running.start(point.process, crash_at=f"{boundary}:{times}", **SESSION)
+            batch = feed.take(RECORDS)
+            records += batch
+            await verdict.send(running.settings, batch, rate=600)
+            await running.until_dead(point.process)
+        running.start(point.process, **SESSION)
+        await _settle(running, tables, point, records)
+
+
+async def _settle(
+    running: Scenario, tables: Tables, point: Point, records: list[FeedRecord]
+) -> None:
+    judgement = await running.judged(records, crawls=True)
+    kills = running.kills[f"{point.process} at {point.boundary}"]
+    table = tables.table(
+        "crash matrix", "boundary", "process", "kills", "log equals fold", "models equal fold"
+    )
+    table.add(
+        point.boundary, point.process, kills,
+        _verdict([*judgement.behind, *judgement.log]), _verdict(judgement.models),
+    )  # fmt: skip
+    wrong = judgement.findings
+    assert not wrong, f"{len(wrong)}: {wrong[:10]}\n{running.deployment.logs()}"
+
+
+def _verdict(findings: list[str]) -> str:
+    return f"NO: {findings[0]}" if findings else "yes"
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bug", planted.TRAPS)
+async def test_a_planted_bug_turns_the_check_red(
+    settings: Settings, tmp_path: Path, tables: Tables, bug: str
+) -> None:
+    trap = planted.TRAPS[bug]
     feed = Feed(SEED, settings.kafka_partitions, tickets=120)
     records = feed.take_older_returns() if bug == "no_raw_filter" else feed.take(4 * RECORDS)
     async with scenario(settings, tmp_path) as running:
         await verdict.send(running.settings, records)
         for name in ("worker", "projector"):
-            crash = f"{boundary}:2" if name == service else ""
-            running.start(name, crash_at=crash, planted=bug)
-        await running.until_dead(service)
-        running.start(service, planted=bug)
+            crash = f"{trap.boundary}:2" if name == trap.process else ""
+            running.start(name, crash_at=crash, planted=bug, **SESSION)
+        await running.until_dead(trap.process)
+        running.start(trap.process, planted=bug, **SESSION)
+        if trap.late_duplicates:
+            await verdict.until_still(running.settings, running.mongo, 60.0)
+            await verdict.repeat_log(running.settings, trap.late_duplicates)
         wrong = await running.wrong(records, patience=30.0)
+        table = tables.table("planted bugs", "bug", "death at", "findings", "the first")
+        table.add(bug, trap.boundary, len(wrong), wrong[0] if wrong else "NOT CAUGHT")
         assert wrong, f"{bug} was not caught"
-        print(f"\n{bug}: {len(wrong)} findings, the first: {wrong[0]}")

@@ -2,15 +2,24 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from domain.topics import CHANGES, CLASSIFIED, DEAD_LETTERS, RAW, RUN_EVENTS
+from infra import collections
 from infra.kafka import plain_consumer
+from infra.log_reader import LogReader
+from infra.log_scan import LogScan
 from infra.mongo import Mongo
+from infra.read_models import active
 from infra.settings import Settings
+from projections.digest_scan import read_digests
+from projections.verification import verify_live
+from projections.verification_task import Sources
+from tests import oracle
 from tests.faults.feed import FeedRecord
 
 Event = dict[str, Any]
@@ -22,6 +31,88 @@ _CONSUMERS = {
     "ingestion_logs": RUN_EVENTS,
     "dead_letters": DEAD_LETTERS,
 }
+
+
+class Judgement(NamedTuple):
+    """What is wrong: with consumers that lag, with the log, with the read models."""
+
+    behind: list[str]
+    log: list[str]
+    models: list[str]
+
+    @property
+    def findings(self) -> list[str]:
+        """All of it."""
+        return [*self.behind, *self.log, *self.models]
+
+
+async def judged(
+    settings: Settings,
+    mongo: Mongo,
+    records: Iterable[FeedRecord],
+    *,
+    patience: float,
+    crawls: bool,
+) -> Judgement:
+    """The verdict on a deployment that was fed `records`, once nothing moves any more.
+
+    The log is held against the naive fold of the records, the read models against that of the
+    log.  Without `crawls`, the events of crawls are no part of the first.
+    """
+    behind = await until_still(settings, mongo, patience)
+    events, wrong = deduplicated(await read_log(settings))
+    of_records = {id_: e for id_, e in events.items() if crawls or e["cause"] != "crawl"}
+    found = {id_: oracle.recorded(event) for id_, event in of_records.items()}
+    wrong += gaps(events) + differences("event", expected_events(records), found)
+    return Judgement(
+        [f"{name} lags by {count}" for name, count in behind.items()],
+        wrong,
+        await _wrong_models(settings, mongo, events.values()),
+    )
+
+
+async def _wrong_models(settings: Settings, mongo: Mongo, events: Iterable[Event]) -> list[str]:
+    """Where read models and digests differ from the naive fold of the log, and from `verify`."""
+    tickets, history = oracle.naive_documents(events)
+    entries = {entry["_id"]: entry for entry in history}
+    wrong = differences("ticket", tickets, await _documents(mongo, collections.TICKETS))
+    wrong += differences("history", entries, await _documents(mongo, collections.TICKET_HISTORY))
+    parked = await mongo[collections.PARKED].distinct("_id")
+    wrong += [f"{id_} is parked" for id_ in parked]
+    digests = await read_digests(mongo, None, scan=True)
+    wrong += [f"digest of {d.model} of {d.tenant_id}" for d in digests if not d.agrees]
+    return wrong + await _verified(settings, mongo)
+
+
+async def _verified(settings: Settings, mongo: Mongo) -> list[str]:
+    """What `deskstream verify` says."""
+    reader, scan = LogReader(settings), LogScan(settings)
+    try:
+        sources = Sources(mongo, reader, scan)
+        report = await verify_live(sources, tenant=None, watch=lambda _: None)
+    finally:
+        await scan.stop()
+        await reader.stop()
+    return [f"verify: {found}" for found in (*report.differences, *report.unchecked)]
+
+
+async def _documents(mongo: Mongo, model: str) -> dict[str, Any]:
+    name = (await active(mongo))[model]
+    return {document["_id"]: document async for document in mongo[name].find({}, {"digest": 0})}
+
+
+def expected_events(records: Iterable[FeedRecord]) -> dict[str, oracle.Event]:
+    """The naive fold of the inputs, by `tenant:external_id:version`."""
+    offsets: Counter[int] = Counter()
+    inputs = []
+    for record in records:
+        inputs.append(oracle.decoded(record.partition, offsets[record.partition], 0, record.value))
+        offsets[record.partition] += 1
+    return {
+        f"{key}:{event['version']}": event
+        for key, log in oracle.naive_log(inputs).items()
+        for event in log
+    }
 
 
 async def send(settings: Settings, records: Iterable[FeedRecord], rate: float = 0.0) -> None:
@@ -101,6 +192,24 @@ async def read_log(
         await consumer.stop()
 
 
+async def landed(settings: Settings) -> list[FeedRecord]:
+    """Every record of `tickets.raw`, whoever wrote it."""
+    return [FeedRecord(*record) for record in await read_log(settings, RAW)]
+
+
+async def repeat_log(settings: Settings, count: int) -> None:
+    """Write the first records of the log once more, as duplicates that come very late."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await producer.start()
+    try:
+        for partition, key, value in (await read_log(settings))[:count]:
+            await producer.send_and_wait(
+                settings.topic(CHANGES), value, key=key, partition=partition
+            )
+    finally:
+        await producer.stop()
+
+
 def deduplicated(
     log: Iterable[tuple[int, bytes | None, bytes]],
 ) -> tuple[dict[str, Event], list[str]]:
@@ -115,6 +224,12 @@ def deduplicated(
         if events.setdefault(id_, value) != value:
             wrong.append(f"{id_} was written twice with different content")
     return {id_: json.loads(value) for id_, value in events.items()}, wrong
+
+
+async def log_of(settings: Settings) -> dict[str, Event]:
+    """The change events of the feed by `key:version`; what crawls made has ids of its own runs."""
+    events, _ = deduplicated(await read_log(settings))
+    return {id_: event for id_, event in events.items() if event["cause"] != "crawl"}
 
 
 def gaps(events: Iterable[str]) -> list[str]:

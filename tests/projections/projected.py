@@ -95,6 +95,18 @@ class Projected:
 
 
 @asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Projected]:
+    """A deployment of which nothing runs yet."""
+    mongo, reader, publisher = Mongo(settings), LogReader(settings), Publisher(settings)
+    try:
+        yield Projected(settings, mongo, reader, publisher)
+    finally:
+        await publisher.stop()
+        await reader.stop()
+        mongo.close()
+
+
+@asynccontextmanager
 async def projecting(settings: Settings, processes: int = 1) -> AsyncIterator[None]:
     """Projectors that share the partitions, inside the block."""
     stop = asyncio.Event()

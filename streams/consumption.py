@@ -1,0 +1,84 @@
+"""Consuming with Faust: an application that Kafka failed is made anew, however often."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from domain.topics import CLASSIFIED, RAW
+from infra.backoff import Backoff
+from infra.settings import Settings
+from infra.stage import Stage
+from streams.faust_app import FaustApp, create_faust_app
+
+log = structlog.get_logger()
+
+_TEND_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 8.0
+
+
+async def consume(
+    settings: Settings,
+    stages: Mapping[str, Stage],
+    wake: Callable[[], None],
+    started: Callable[[], None],
+) -> None:
+    """Feed the stages of `tickets.raw` and `tickets.classified` until cancelled.
+
+    `started` is called each time that an application has started.  Kafka may go away at any
+    moment, also between two steps of a start.
+    """
+    backoff = Backoff()
+    while True:
+        app = create_faust_app(
+            settings, classify=stages[RAW].absorb, sync=stages[CLASSIFIED].absorb, wake=wake
+        )
+        try:
+            await app.start()
+            started()
+            backoff.reset()
+            await _until_stopped(app, _tend(settings, app, stages))
+        except KafkaError as error:
+            log.warning("consumer_restarted", reason=repr(error))
+        finally:
+            await _stop(app)
+        await backoff.sleep()
+
+
+async def _until_stopped(app: FaustApp, tending: Coroutine[Any, Any, None]) -> None:
+    """Tend the stages until the application stops; raise what ended it."""
+    tasks = [asyncio.ensure_future(work) for work in (app.wait_until_stopped(), tending)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if app.crash_reason is not None:
+        raise app.crash_reason
+
+
+async def _tend(settings: Settings, app: FaustApp, stages: Mapping[str, Stage]) -> None:
+    """Once a second, have each stage look after the partitions that Kafka gave this worker."""
+    while True:
+        await asyncio.sleep(_TEND_SECONDS)
+        assigned = app.consumer.assignment()
+        for topic, stage in stages.items():
+            name = settings.topic(topic)
+            await stage.tend({place.partition for place in assigned if place.topic == name})
+
+
+async def _stop(app: FaustApp) -> None:
+    try:
+        await asyncio.wait_for(app.stop(), _STOP_SECONDS)
+    except TimeoutError:
+        log.warning("faust_stop_abandoned", seconds=_STOP_SECONDS)
+    # A start that fails early leaves the event loop of a thread that never ran.
+    loop = app.consumer._thread.thread_loop
+    if not loop.is_running():
+        loop.close()

@@ -1,0 +1,78 @@
+"""The crash matrix: every boundary that the code names, and where death at it is tried."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGES = ("api", "cli", "domain", "infra", "projections", "streams")
+_CALL = re.compile(r"crash_points\.reached\((?P<argument>[^)]*)\)")
+_LITERAL = re.compile(r'\s*"(\w+)",?\s*')
+
+
+class Point(NamedTuple):
+    """A boundary: who dies there, at which time of passing, and where its predecessor died."""
+
+    process: str
+    boundary: str
+    times: int = 2
+    predecessor: str = ""
+
+
+PIPELINE = (
+    Point("worker", "classified_batch"),
+    Point("worker", "classified_published"),
+    Point("worker", "classified_checkpointed"),
+    Point("worker", "sync_folded"),
+    Point("worker", "sync_state_written"),
+    Point("worker", "sync_before_commit"),
+    Point("worker", "sync_committed"),
+    Point("worker", "sync_published"),
+    # Only what dies behind its commit leaves something to publish.
+    Point("worker", "leftovers_published", 1, predecessor="sync_committed"),
+    Point("projector", "projector_folded"),
+    Point("projector", "projector_written"),
+    Point("projector", "projector_before_commit"),
+    Point("projector", "projector_committed"),
+)
+CRAWL = (
+    Point("worker", "after_fetch"),
+    Point("worker", "page_counted"),
+    Point("worker", "page_stored"),
+    Point("worker", "page_published"),
+    Point("worker", "deletions_stored", 1),
+    Point("worker", "crawl_concluded", 1),
+    Point("worker", "run_settled", 1),
+)
+REBUILD = (
+    Point("rebuild", "rebuild_begun", 1),
+    Point("rebuild", "shadow_written"),
+    Point("rebuild", "shadow_before_commit"),
+    Point("rebuild", "shadow_committed"),
+    Point("rebuild", "rebuild_checked", 1),
+    Point("rebuild", "mid_swap", 1),
+    Point("rebuild", "swapped", 1),
+    Point("repair", "tenant_repaired", 1),
+)
+
+# Boundaries at which other tests kill: `file::test`, whose file must name the boundary.
+COVERED_ELSEWHERE: dict[str, str] = {}
+
+
+def named_in_the_code() -> dict[str, str]:
+    """Every boundary that the code names, with the file that does; `?` where it is no literal."""
+    named = {}
+    for package in _PACKAGES:
+        for file in sorted((_ROOT / package).rglob("*.py")):
+            for call in _CALL.finditer(file.read_text()):
+                literal = _LITERAL.fullmatch(call["argument"])
+                named[literal[1] if literal else "?"] = str(file.relative_to(_ROOT))
+    return named
+
+
+def is_there(boundary: str, test: str) -> bool:
+    """True if `test`, `file::name`, exists and its file names the boundary."""
+    file, _, name = test.partition("::")
+    path = _ROOT / file
+    text = path.read_text() if path.is_file() else ""
+    return f"def {name}(" in text and f'"{boundary}' in text
