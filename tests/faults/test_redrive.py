@@ -146,7 +146,9 @@ async def test_poison_redriven_after_the_fix_leaves_what_was_left_where_it_never
         (id_,) = await operator.letters(tenant_id=TWIN)
         assert await Letters(running.mongo).evict(id_, "never valid") is None
         await _evicted(operator, POISONED)
-        assert (await operator.asks("redrive", "--all"))["letters"][0]["outcome"] == "created"
+        await operator.dies("letters_noted", "redrive", "--all")
+        assert await operator.letters(state="waiting") == {}
+        assert (await operator.asks("redrive", "--all"))["letters"] == []
         await operator.still()
 
         await _as_if_it_had_never_failed(running)

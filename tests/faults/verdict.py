@@ -81,7 +81,22 @@ async def _wrong_models(settings: Settings, mongo: Mongo, events: Iterable[Event
     wrong += [f"{id_} is parked" for id_ in parked]
     digests = await read_digests(mongo, None, scan=True)
     wrong += [f"digest of {d.model} of {d.tenant_id}" for d in digests if not d.agrees]
+    wrong += await _wrong_letters(settings, mongo)
     return wrong + await _verified(settings, mongo)
+
+
+async def _wrong_letters(settings: Settings, mongo: Mongo) -> list[str]:
+    """Dead letters of the topic that are no document, and documents that no letter explains."""
+    scan = LogScan(settings)
+    written = set()
+    try:
+        for partition, end in (await ends(settings, DEAD_LETTERS)).items():
+            async for records in scan.batches(DEAD_LETTERS, partition, 0, end):
+                written |= {dict(record.headers)["id"].decode() for record in records}
+    finally:
+        await scan.stop()
+    kept = set(await mongo[collections.DEAD_LETTERS].distinct("_id"))
+    return [f"dead letter {id_} is on one side only" for id_ in written ^ kept]
 
 
 async def _verified(settings: Settings, mongo: Mongo) -> list[str]:
