@@ -152,8 +152,8 @@ async def send(settings: Settings, records: Iterable[FeedRecord], rate: float = 
 async def ends(settings: Settings, topic: str) -> dict[int, int]:
     """The end offset of each partition of a topic."""
     consumer = plain_consumer(settings)
-    await consumer.start()
     try:
+        await consumer.start()
         count = 1 if topic == RUN_EVENTS else settings.kafka_partitions
         places = [TopicPartition(settings.topic(topic), p) for p in range(count)]
         return {p.partition: end for p, end in (await consumer.end_offsets(places)).items()}
@@ -192,8 +192,8 @@ async def read_log(
 ) -> list[tuple[int, bytes | None, bytes]]:
     """Every record of a topic: partition, key, value, in the order of each partition."""
     consumer = plain_consumer(settings)
-    await consumer.start()
     try:
+        await consumer.start()
         found: list[tuple[int, bytes | None, bytes]] = []
         for partition, end in (await ends(settings, topic)).items():
             place = TopicPartition(settings.topic(topic), partition)
