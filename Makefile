@@ -13,7 +13,7 @@ CORE := domain infra streams projections notifications api
 LONGEST_MODULE := 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types imports sizes stack stack-down bench faults up down clean
+.PHONY: help run test check format format-check lint types imports sizes stack stack-down bench faults guarantees up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(INSTALLED) ## measure; a table on the screen and a JSON file (ARGS: whi
 
 faults: $(INSTALLED) ## run the long fault tests
 	$(PYTEST) -m faults $(ARGS)
+
+guarantees: $(INSTALLED) ## run the check of every promise in GUARANTEES.md, and say which hold
+	@$(BIN)/python -m dev.guarantees $(ARGS)
 
 up: ## start everything in containers (ARGS='--scale worker=3')
 	docker compose up --detach --build --wait $(ARGS)
