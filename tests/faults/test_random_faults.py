@@ -56,7 +56,7 @@ class Course:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("quiet_clients")
 async def test_ten_random_faults_change_nothing(tmp_path: Path, tables: Tables) -> None:
-    await _disturbed(tmp_path, tables, Course(SAMPLE_SEED, 10, pace=1.5, helpdesk_tickets=300))
+    await _disturbed(tmp_path, tables, Course(SAMPLE_SEED, 10, pace=0.8, helpdesk_tickets=200))
 
 
 @pytest.mark.faults
