@@ -56,7 +56,9 @@ def document_digest(model: str, document: Mapping[str, Any]) -> bytes:
     The canonical encoding is JSON with sorted members; instants are RFC 3339 in milliseconds, and
     there are no floats.
     """
-    content = {name: value for name, value in document.items() if name != DIGEST}
+    content: Mapping[str, Any] = document
+    if DIGEST in document:
+        content = {name: value for name, value in document.items() if name != DIGEST}
     person = model.encode()[:_LONGEST_NAME]
     return hashlib.blake2b(
         _CANONICAL.encode(content), digest_size=DIGEST_BYTES, person=person
@@ -67,21 +69,22 @@ class DigestChanges:
     """What a batch changes in the digests of its shares."""
 
     def __init__(self) -> None:
-        self._changes: defaultdict[Share, list[int]] = defaultdict(lambda: [0, 0])
+        # By plain tuples: one is made for every document.
+        self._changes: defaultdict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0, 0])
 
-    def add(self, share: Share, digest: bytes) -> None:
+    def add(self, model: str, tenant_id: str, partition: int, digest: bytes) -> None:
         """A document came."""
-        change = self._changes[share]
+        change = self._changes[model, tenant_id, partition]
         change[0] += 1
         change[1] += int.from_bytes(digest, "big")
 
-    def remove(self, share: Share, digest: bytes) -> None:
+    def remove(self, model: str, tenant_id: str, partition: int, digest: bytes) -> None:
         """A document went, or had this digest before."""
-        change = self._changes[share]
+        change = self._changes[model, tenant_id, partition]
         change[0] -= 1
         change[1] -= int.from_bytes(digest, "big")
 
     def items(self) -> Iterable[tuple[Share, Digest]]:
         """The change of each share; `documents` may be below 0, `total` is not."""
-        for share, (documents, total) in self._changes.items():
-            yield share, Digest(documents, total % _MODULUS)
+        for place, (documents, total) in self._changes.items():
+            yield Share(*place), Digest(documents, total % _MODULUS)

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from domain.digests import DigestChanges, Share, document_digest
+from domain.digests import DigestChanges, document_digest
 from domain.events import ChangeEvent
 from domain.runs import RunAudit
 
@@ -109,9 +109,9 @@ class TicketsFold:
         self.applied[key] = Applied(event.version, digest)
         self.tickets[key] = ticket
         self.history.append(entry)
-        share = Share(TICKETS, event.tenant_id, partition)
-        self.digests.add(share, digest)
+        tenant_id, changes = event.tenant_id, self.digests
+        changes.add(TICKETS, tenant_id, partition, digest)
         if last is not _NOTHING:
-            self.digests.remove(share, last.digest)
-        share = share._replace(model=TICKET_HISTORY)
-        self.digests.add(share, document_digest(TICKET_HISTORY, entry))
+            changes.remove(TICKETS, tenant_id, partition, last.digest)
+        entry_digest = document_digest(TICKET_HISTORY, entry)
+        changes.add(TICKET_HISTORY, tenant_id, partition, entry_digest)

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from domain.digests import Digest, DigestChanges, Share, document_digest
+from domain.digests import Digest, DigestChanges, document_digest
 from infra.digests import KeptDigests
 from infra.mongo import Mongo, Session, lenient, snapshot
 from infra.read_models import PROJECTIONS, active_generation
@@ -53,6 +53,6 @@ async def _scan(
     documents = lenient(mongo[collection]).find(wanted, session=session, batch_size=_BATCH)
     async for document in documents:
         # Of whom it is, its `tenant_id` says; a partition does not matter to a sum.
-        share = Share(name, str(document.get("tenant_id")), 0)
-        changes.add(share, document_digest(name, document))
+        tenant = str(document.get("tenant_id"))
+        changes.add(name, tenant, 0, document_digest(name, document))
     return {(share.tenant_id, share.model): digest for share, digest in changes.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from domain.digests import DigestChanges, Share, document_digest
+from domain.digests import DigestChanges, document_digest
 from domain.read_models import INGESTION_LOGS, audit_document
 from domain.runs import RunAudit, decode_audit
 from domain.topics import RUN_EVENTS
@@ -64,14 +64,15 @@ class AuditModel:
     ) -> None:
         """Insert the audits of each partition that are not there."""
         documents: dict[str, Document] = {}
-        shares = {}
+        partitions = {}
         for partition, some in audits.items():
             for audit in some:
                 documents.setdefault(audit.job_id, audit_document(audit))
-                shares[audit.job_id] = Share(INGESTION_LOGS, audit.tenant_id, partition)
+                partitions[audit.job_id] = partition
         logs = self._mongo[generation.names[INGESTION_LOGS]]
         changes = DigestChanges()
         for document in await insert_missing(logs, list(documents.values()), session):
             digest = document_digest(INGESTION_LOGS, document)
-            changes.add(shares[document["_id"]], digest)
+            partition = partitions[document["_id"]]
+            changes.add(INGESTION_LOGS, document["tenant_id"], partition, digest)
         await self._digests.change(generation.number, changes, session)
