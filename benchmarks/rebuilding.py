@@ -30,7 +30,8 @@ from infra.read_models import TICKETS
 _CHUNK: Final = 20_000
 _ARRIVING: Final = 300  # events/s meanwhile
 _READERS: Final = 2
-_SAMPLE_SECONDS: Final = 0.25
+_ASKING_SECONDS: Final = 0.1  # between two questions of a reader
+_SAMPLE_SECONDS: Final = 0.5
 _AIM: Final = 20_000
 _MOST_MEGABYTES: Final = 300
 _LONGEST_LAG: Final = 2.0
@@ -176,4 +177,4 @@ async def _read(deployment: Deployment, felt: Felt) -> None:
                     key = f"{tenant}:{ticket['external_id']}"
                     felt.went_back += ticket["version"] < seen.get(key, 0)
                     seen[key] = max(seen.get(key, 0), ticket["version"])
-            await asyncio.sleep(0.02)
+                await asyncio.sleep(_ASKING_SECONDS)

@@ -113,12 +113,11 @@ class _Partition:
     """One partition, from its checkpoint to where it is to stop."""
 
     def __init__(self, share: Share, mongo: Mongo, partition: int, session: Session) -> None:
-        rebuild = share.rebuild
         self._share = share
+        self._mongo = mongo
         self._partition = partition
         self._session = session
         self._rebuilds = Rebuilds(mongo)
-        self._shadow = Shadow(mongo, rebuild.projection, rebuild.generation, rebuild.tenant_id)
 
     async def fold(self) -> None:
         """Return when the partition is folded, however long an engine is away meanwhile."""
@@ -137,8 +136,10 @@ class _Partition:
 
     async def _read(self, scan: LogScan) -> None:
         partition, stop = self._partition, self._share.stops[self._partition]
-        topic = self._share.rebuild.projection.topic
-        checkpoints = await self._shadow.checkpoints.load([partition])
+        rebuild = self._share.rebuild
+        topic = rebuild.projection.topic
+        shadow = Shadow(self._mongo, rebuild.projection, rebuild.generation, rebuild.tenant_id)
+        checkpoints = await shadow.checkpoints.load([partition])
         if partition not in checkpoints:
             raise RebuildGoneError(self._share.rebuild.projection.consumer)
         start = checkpoints[partition].next_offset
@@ -146,7 +147,7 @@ class _Partition:
             for first in range(0, len(records), self._share.batch):
                 await self._may_go_on()
                 slices = {partition: records[first : first + self._share.batch]}
-                checkpoints |= await self._shadow.advance(slices, checkpoints, self._session)
+                checkpoints |= await shadow.advance(slices, checkpoints, self._session)
 
     async def _may_go_on(self) -> None:
         """Wait while told to; end with a parent that died."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import structlog
+from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from domain.errors import DeskstreamError
@@ -43,12 +44,19 @@ class Follower:
 
     async def follow(self, session: Session) -> None:
         """Bring the shadow near to where the live generation stands: the last step is fenced."""
+        backoff = Backoff()
         while True:
-            slices = await self._missing(await live_positions(self._mongo, self._projection))
-            if sum(map(len, slices.values())) <= _NEAR:
-                return
-            checkpoints = await self._shadow.checkpoints.load(slices)
-            await self._shadow.advance(slices, checkpoints, session)
+            try:
+                slices = await self._missing(await live_positions(self._mongo, self._projection))
+                if sum(map(len, slices.values())) <= _NEAR:
+                    return
+                checkpoints = await self._shadow.checkpoints.load(slices)
+                await self._shadow.advance(slices, checkpoints, session)
+            except (PyMongoError, KafkaError) as error:
+                log.info("following_delayed", reason=repr(error))
+                await backoff.sleep()
+            else:
+                backoff.reset()
 
     async def fenced(self, session: Session, work: Callable[[Session], Awaitable[T]]) -> T:
         """The result of `work`, which fences the live generation; it may be done more than once."""
@@ -60,7 +68,7 @@ class Follower:
                     result = await work(session)
             except FarBehindError:
                 continue
-            except PyMongoError as error:
+            except (PyMongoError, KafkaError) as error:
                 # A projector committed meanwhile, or nobody knows whether this one did.
                 log.info("fence_tried_again", reason=repr(error))
                 await backoff.sleep()

@@ -2,13 +2,16 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from domain.errors import VersionGapError
+from domain.events import ChangeEvent, RunMarker, Tally, decode, encode
 from domain.rebuild_errors import (
     DigestsDifferError,
     LogIncompleteError,
@@ -186,6 +189,41 @@ async def test_a_log_that_lacks_an_event_is_refused(projected: Projected) -> Non
 
     assert await Rebuilds(projected.mongo).cancel(TICKETS)
     assert await projected.traces() == []
+
+
+@pytest.mark.parametrize("said", [0, 1])
+async def test_a_log_that_lacks_what_a_run_wrote_is_refused(
+    projected: Projected, said: int
+) -> None:
+    """Whole tickets may be missing without a gap: only the run's own count tells."""
+    log = log_of_tickets(projected.settings, EVENTS)
+    events = [event for r in log[1] if isinstance(event := decode(r.value), ChangeEvent)]
+    tenant = events[0].tenant_id
+    mine = [
+        msgspec.structs.replace(event, cause="crawl", job_id="run-1")
+        for event in events
+        if event.tenant_id == tenant
+    ]
+    counts = Counter(event.type for event in mine)
+    tally = Tally(new_ingested=counts["created"] + said, updated=counts["updated"], unchanged=9)
+    marker = RunMarker(
+        job_id="run-1",
+        tenant_id=tenant,
+        outcome="SUCCESS",
+        partition=1,
+        partitions=projected.settings.kafka_partitions,
+        tally=tally,
+    )
+    await projected.publish({1: [Outgoing(e.key.encode(), encode(e)) for e in mine]})
+    await projected.publish({1: [Outgoing(None, encode(marker))] * 2})
+    async with projecting(projected.settings):
+        await projected.applied()
+
+    if not said:
+        assert (await projected.rebuild(batch=7)).number == 2
+        return
+    with pytest.raises(LogIncompleteError, match=r"run run-1 wrote .*, the log holds"):
+        await projected.rebuild(batch=7)
 
 
 async def test_a_cancelled_rebuild_leaves_no_trace(applied: Projected) -> None:
