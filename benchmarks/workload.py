@@ -20,9 +20,9 @@ _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _DISTINCT = 10_000
 
 
-def tickets() -> Iterator[dict[str, Any]]:
-    """Different tickets without end, no two with the same text."""
-    originals = generate(11, _DISTINCT, SAMPLE_TENANTS, now=_NOW, long_messages=True)
+def tickets(distinct: int = _DISTINCT) -> Iterator[dict[str, Any]]:
+    """Different tickets without end, no two with the same text; so many before one comes again."""
+    originals = generate(11, distinct, SAMPLE_TENANTS, now=_NOW, long_messages=True)
     for number in count():
         row = dict(originals[number % len(originals)])
         row["id"] = f"{row['id']}-{number // len(originals)}"
@@ -33,7 +33,7 @@ def tickets() -> Iterator[dict[str, Any]]:
 def raw_records(number_of: int, partitions: int) -> dict[int, list[Outgoing]]:
     """Upstream records by partition."""
     records: dict[int, list[Outgoing]] = {p: [] for p in range(partitions)}
-    for number, row in enumerate(islice(tickets(), number_of)):
+    for number, row in enumerate(islice(tickets(min(number_of, _DISTINCT)), number_of)):
         key = ticket_key(row["tenant_id"], str(row["id"])).encode()
         envelope = {
             "specversion": "1.0",
@@ -50,15 +50,16 @@ def raw_records(number_of: int, partitions: int) -> dict[int, list[Outgoing]]:
 def change_events(number_of: int, partitions: int) -> dict[int, list[Outgoing]]:
     """Change events by partition: three of five create a ticket, the others update one."""
     records: dict[int, list[Outgoing]] = {p: [] for p in range(partitions)}
-    for partition, record in islice(endless_changes(partitions), number_of):
+    changes = endless_changes(partitions, min(number_of, _DISTINCT))
+    for partition, record in islice(changes, number_of):
         records[partition].append(record)
     return records
 
 
-def endless_changes(partitions: int) -> Iterator[tuple[int, Outgoing]]:
+def endless_changes(partitions: int, distinct: int = _DISTINCT) -> Iterator[tuple[int, Outgoing]]:
     """The same without end, one after the other, each with its partition."""
     classifier = default_classifier()
-    for number, row in enumerate(tickets()):
+    for number, row in enumerate(tickets(distinct)):
         state: TicketState | None = None
         for version, status in enumerate(("open", "closed") if number % 3 else ("open",)):
             seen = read_ticket(row | {"status": status, "updated_at": f"2026-11-0{version + 2}"})

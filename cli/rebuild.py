@@ -77,9 +77,9 @@ def rebuild(  # noqa: PLR0913, PLR0917 (options)
     if cancel or prune:
         outcome = perform(_removing(chosen, is_cancelled=cancel))
     elif tenant is not None:
-        outcome = perform(_repairing(orders, tenant))
+        outcome = perform(_repairing(orders, tenant, quiet=as_json))
     else:
-        outcome = perform(_rebuilding(orders, is_verified=not no_verify))
+        outcome = perform(_rebuilding(orders, is_verified=not no_verify, quiet=as_json))
     _print(outcome, as_json=as_json)
 
 
@@ -104,7 +104,7 @@ def _projections(models: list[str] | None, *, every: bool) -> "list[Projection]"
 Outcome = list[dict[str, Any]]
 
 
-def _rebuilding(orders: "list[Order]", *, is_verified: bool) -> Any:  # noqa: ANN401
+def _rebuilding(orders: "list[Order]", *, is_verified: bool, quiet: bool) -> Any:  # noqa: ANN401
     async def run(settings: "Settings") -> Outcome:
         from projections.rebuild import Rebuilder
         from projections.soundness import unchecked, verified
@@ -112,7 +112,7 @@ def _rebuilding(orders: "list[Order]", *, is_verified: bool) -> Any:  # noqa: AN
         outcome: Outcome = []
         async with _connected(settings) as (mongo, reader):
             for order in orders:
-                with showing() as view:
+                with showing(quiet=quiet) as view:
                     clock = PhaseClock(view)
                     sound = verified(settings, mongo, reader, clock.show)
                     check = sound if is_verified else unchecked
@@ -132,14 +132,14 @@ def _rebuilding(orders: "list[Order]", *, is_verified: bool) -> Any:  # noqa: AN
     return run
 
 
-def _repairing(orders: "list[Order]", tenant: str) -> Any:  # noqa: ANN401
+def _repairing(orders: "list[Order]", tenant: str, *, quiet: bool) -> Any:  # noqa: ANN401
     async def run(settings: "Settings") -> Outcome:
         from projections.rebuild import Rebuilder
 
         outcome: Outcome = []
         async with _connected(settings) as (mongo, reader):
             for order in orders:
-                with showing() as view:
+                with showing(quiet=quiet) as view:
                     rebuilder = Rebuilder(settings, mongo, reader, view.show)
                     count = await rebuilder.repair(order, tenant, _naming(view.say))
                 outcome.append(

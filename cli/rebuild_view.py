@@ -35,8 +35,11 @@ class View(Protocol):
 
 
 @contextmanager
-def showing() -> Iterator[View]:
-    """A view on the error output, so that results can be piped."""
+def showing(*, quiet: bool) -> Iterator[View]:
+    """A view on the error output, so that results can be piped; none if `quiet`."""
+    if quiet:
+        yield _Silent()
+        return
     console = Console(stderr=True)
     if not console.is_terminal or os.environ.get("CI"):
         yield _Lines(console)
@@ -50,6 +53,14 @@ def showing() -> Iterator[View]:
     )
     with Progress(*columns, console=console) as bars:
         yield _Bar(bars)
+
+
+class _Silent:
+    def show(self, progress: "Rebuilt") -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
 
 
 class PhaseClock:

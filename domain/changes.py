@@ -46,7 +46,7 @@ def decide(
     mark = fingerprint(record.provenance.source, record.provenance.event_id)
     if state.remembers(mark):
         return Decision(state, "repeated")
-    if record.provenance.cause == "replay" and _may_be_known(state, record.provenance.time):
+    if record.provenance.cause == "replay" and _may_be_known(state, record):
         return Decision(state, "stale")
     known = replace(state, recent=state.with_recent(mark))
     if isinstance(record, Deleted):
@@ -54,11 +54,16 @@ def decide(
     return _observe(known, record, complete_run)
 
 
-def _may_be_known(state: TicketState, time: datetime) -> bool:
-    """True if ids were forgotten, and something of `time` or later was folded in.
+def _may_be_known(state: TicketState, record: Observed | Deleted) -> bool:
+    """True if ids were forgotten, and something as late as `record` or later was folded in.
 
-    Whatever was folded in is not later than the latest observation, or than the deletion in force.
+    Whatever was folded in is not later than the latest observation, or than the deletion in force,
+    but for a crawl's deletion of what another source had shown: that left no trace of its time.
+    None of those is believed again: what is gone the next crawl finds once more.
     """
+    time = record.provenance.time
+    if isinstance(record, Deleted) and record.provenance.job_id is not None:
+        return state.has_forgotten
     latest = (moment for moment in (state.observed_at, state.gone_at) if moment is not None)
     return state.has_forgotten and any(time <= moment for moment in latest)
 

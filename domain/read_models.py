@@ -7,6 +7,7 @@ import msgspec
 
 from domain.digests import DigestChanges, document_digest
 from domain.events import ChangeEvent
+from domain.instants import cut
 from domain.runs import RunAudit
 
 Document: TypeAlias = dict[str, Any]
@@ -63,7 +64,8 @@ def history_document(event: ChangeEvent) -> Document:
 def audit_document(audit: RunAudit) -> Document:
     """The `ingestion_logs` document of a run that ended."""
     fields = msgspec.structs.asdict(audit)
-    return {"_id": audit.job_id, **fields, "errors": list(audit.errors)}
+    moments = {"started_at": cut(audit.started_at), "ended_at": cut(audit.ended_at)}
+    return {"_id": audit.job_id, **fields, **moments, "errors": list(audit.errors)}
 
 
 class Applied(NamedTuple):

@@ -77,3 +77,15 @@ def test_a_deletion_that_a_crawl_found_is_still_of_its_own_source_only() -> None
 
     assert decide(state, gone).outcome == "void"
     assert decide(unseen(), gone).outcome == "void"
+
+
+def test_a_deletion_that_a_crawl_found_is_not_believed_again_where_ids_are_forgotten() -> None:
+    """It left no trace when it was of another source's ticket, which its own showed later."""
+    life: Life = [deleted(3, job_id="run-1"), observed(2)]
+    known = _end(life)
+    state = replace(known, recent=FORGOTTEN)
+    (gone, _) = _replayed(life)
+
+    assert known.version == 1
+    assert decide(state, gone).state is state
+    assert decide(replace(unseen(), recent=FORGOTTEN), gone).outcome == "stale"

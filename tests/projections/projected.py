@@ -75,6 +75,10 @@ class Projected:
         order = Order(TICKETS, processes=1)
         return await self.rebuilder().repair(order, tenant_id, self.named.append)
 
+    async def is_paused(self) -> bool:
+        """True if the rebuild waits for live projectors, by what it showed last."""
+        return bool(self.shown) and self.shown[-1].is_paused
+
     async def some(self, model: str, **wanted: object) -> Document:
         """A document of the live generation."""
         live = await active_generation(self.mongo, TICKETS)

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import pytest
@@ -22,16 +23,19 @@ from domain.rebuild_errors import (
 )
 from domain.topics import CHANGES
 from infra.kafka import Outgoing
+from infra.lag import live_seconds
 from infra.read_models import TICKETS
 from infra.rebuilds import Rebuilds
 from projections.generations import prune, roll_back
 from projections.rebuild import Order
 from projections.shadow import Shadow
+from tests.integration.pipeline import eventually
 from tests.projections.projected import Projected, kept, log_of_tickets, projecting
 
 pytestmark = pytest.mark.services
 
 EVENTS = 1_200
+LATE = 0.2
 
 
 @pytest.fixture
@@ -260,6 +264,27 @@ async def test_an_interrupted_rebuild_of_another_extent_is_not_mixed_up(
         await applied.repair(tenant)
 
     assert (await applied.rebuild()).number == 2
+
+
+async def test_a_rebuild_waits_while_live_projectors_are_behind(applied: Projected) -> None:
+    log = log_of_tickets(applied.settings, 2 * EVENTS)
+    first = log_of_tickets(applied.settings, EVENTS)
+    await applied.publish({p: some[len(first[p]) :] for p, some in log.items()})
+    await eventually(partial(live_seconds, applied.mongo, applied.reader, TICKETS), _is_late)
+
+    rebuilding = asyncio.create_task(applied.rebuild(batch=1, longest_lag=LATE))
+    await eventually(applied.is_paused, bool)
+    async with projecting(applied.settings):
+        swapped = await rebuilding
+        await applied.applied()
+        after = await applied.digests()
+
+    assert not applied.shown[-1].is_paused
+    assert dict(after) == await kept(applied.mongo, swapped.number)
+
+
+def _is_late(seconds: float) -> bool:
+    return seconds > LATE
 
 
 async def test_where_no_projector_ever_was_there_is_nothing_to_rebuild(

@@ -127,7 +127,7 @@ async def _check_what_follows(running: Scenario, wrong: dict[str, tuple[str, ...
 
     added = {id_.rpartition(":")[0] for id_ in found.keys() - before.keys()}
     assert added == wrong.keys()
-    assert not [n for n in await running.mongo.database.list_collection_names() if "rebuild" in n]
+    assert not [n for n in await running.mongo.database.list_collection_names() if "_rebuild" in n]
 
 
 @pytest.mark.faults
@@ -168,4 +168,4 @@ async def test_a_log_without_its_first_record_is_refused(settings: Settings, mon
 
     with pytest.raises(LogMismatchError, match=r"tickets.changes\[2\]: the log begins at 1"):
         await rebuild_state(settings, mongo, progress=lambda *_: None)
-    assert not [n for n in await mongo.database.list_collection_names() if "rebuild" in n]
+    assert not [n for n in await mongo.database.list_collection_names() if "_rebuild" in n]
