@@ -17,6 +17,7 @@ SEED = 11
 STOPPED = 14.0  # longer than a session of the consumer group, so that others take over
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(180)
 async def test_a_stalled_worker_and_projector_change_nothing(
     settings: Settings, tmp_path: Path

@@ -17,6 +17,7 @@ from tests.integration.pipeline import eventually
 SEED = 20261124
 
 
+@pytest.mark.faults
 @pytest.mark.services
 async def test_killed_processes_change_nothing(settings: Settings, tmp_path: Path) -> None:
     await _killed(settings, tmp_path, seconds=20, rate=250, kills=6)

@@ -22,11 +22,10 @@ PATIENCE = 120.0
 pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
 
 
-@pytest.mark.parametrize("boundary", ["shadow_written", "mid_swap"])
-async def test_death_in_the_middle(
-    settings: Settings, tmp_path: Path, tables: Tables, boundary: str
+async def test_death_in_the_middle_of_the_swap(
+    settings: Settings, tmp_path: Path, tables: Tables
 ) -> None:
-    [point] = [point for point in matrix.REBUILD if point.boundary == boundary]
+    [point] = [point for point in matrix.REBUILD if point.boundary == "mid_swap"]
     await _die_at(settings, tmp_path, tables, point, deaths=1)
 
 

@@ -229,6 +229,7 @@ async def _as_if_it_had_never_failed(running: Scenario) -> None:
     assert overtaken["tickets :OVERTAKEN"]["version"] == 2
 
 
+@pytest.mark.faults
 async def test_a_row_of_the_helpdesk_is_redriven_as_the_crawl_would_have_sent_it(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ async def test_a_worker_that_was_frozen_beyond_its_lease_does_nothing_more(
         assert {len(await desk.history(TENANT, id_)) for id_ in list(tickets)[:50]} == {1}
 
 
+@pytest.mark.faults
 async def test_a_worker_that_dies_while_it_stores_a_page_is_replaced(
     engines: Engines, tmp_path: Path
 ) -> None:

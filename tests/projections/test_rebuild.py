@@ -266,21 +266,23 @@ async def test_an_interrupted_rebuild_of_another_extent_is_not_mixed_up(
     assert (await applied.rebuild()).number == 2
 
 
-async def test_a_rebuild_waits_while_live_projectors_are_behind(applied: Projected) -> None:
-    log = log_of_tickets(applied.settings, 2 * EVENTS)
-    first = log_of_tickets(applied.settings, EVENTS)
-    await applied.publish({p: some[len(first[p]) :] for p, some in log.items()})
-    await eventually(partial(live_seconds, applied.mongo, applied.reader, TICKETS), _is_late)
+async def test_a_rebuild_waits_while_live_projectors_are_behind(projected: Projected) -> None:
+    log = log_of_tickets(projected.settings, EVENTS)
+    await projected.publish({p: some[:150] for p, some in log.items()})
+    async with projecting(projected.settings):
+        await projected.applied()
+    await projected.publish({p: some[150:] for p, some in log.items()})
+    await eventually(partial(live_seconds, projected.mongo, projected.reader, TICKETS), _is_late)
 
-    rebuilding = asyncio.create_task(applied.rebuild(batch=1, longest_lag=LATE))
-    await eventually(applied.is_paused, bool)
-    async with projecting(applied.settings):
+    rebuilding = asyncio.create_task(projected.rebuild(batch=1, longest_lag=LATE))
+    await eventually(projected.is_paused, bool)
+    async with projecting(projected.settings):
         swapped = await rebuilding
-        await applied.applied()
-        after = await applied.digests()
+        await projected.applied()
+        after = await projected.digests()
 
-    assert not applied.shown[-1].is_paused
-    assert dict(after) == await kept(applied.mongo, swapped.number)
+    assert not projected.shown[-1].is_paused
+    assert dict(after) == await kept(projected.mongo, swapped.number)
 
 
 def _is_late(seconds: float) -> bool:
