@@ -22,7 +22,7 @@ run: $(INSTALLED) ## start everything here, ingest the sample, show the results 
 	@$(BIN)/python -m dev.run $(ARGS)
 
 test: $(INSTALLED) ## run the whole test suite, on a real Kafka and MongoDB for each of PROCESSES=2 (ARGS: more for pytest)
-	$(PYTEST) -m "not faults" --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
+	$(PYTEST) -m "not faults" --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
 
 check: format-check lint types imports sizes ## format, lint, types, layers, sizes: seconds, no services
 

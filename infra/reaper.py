@@ -13,7 +13,7 @@ from infra.jobs import Jobs
 from infra.leases import WITH_LEASE
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners, crawl_owner
-from infra.retrying import in_transaction
+from infra.retrying import answered, in_transaction
 
 log = structlog.get_logger()
 
@@ -45,7 +45,9 @@ class Reaper:
                 backoff.reset()
             except PyMongoError as error:
                 log.warning("reaping_delayed", reason=repr(error))
-                await backoff.sleep()
+                await answered(partial(self._lost, {}), backoff)
+                # Nobody could renew or resume anything while MongoDB was away.
+                await asyncio.sleep(self._seconds)
             await asyncio.sleep(min(_LONGEST_PAUSE, self._seconds / _ROUNDS_PER_LEASE))
 
     async def reap(self) -> list[str]:

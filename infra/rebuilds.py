@@ -133,6 +133,12 @@ class Rebuilds:
         await self.discard(projection, found["generation"])
         return True
 
+    async def abandon(self, projection: Projection, owner: str) -> None:
+        """Remove the rebuild of a projection if this process has begun it."""
+        found = await self.find(projection)
+        if found is not None and found["owner"] == owner:
+            await self.discard(projection, found["generation"])
+
     async def discard(self, projection: Projection, number: int) -> None:
         """Remove a generation that never was live, and the rebuild that made it."""
         if number in await numbers_in_use(self._mongo, projection):

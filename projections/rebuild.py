@@ -107,7 +107,7 @@ class Rebuilder:
         """A shadow that stands where the live generation does."""
         projection = order.projection
         stops = await self._complete(projection)
-        rebuild = await self._rebuilds.begin(projection, tenant_id, _myself())
+        rebuild = await self._begin(projection, tenant_id)
         async with self._held(rebuild), await self._mongo.start_session() as session:
             # One that died may have left a transaction open, which would hold projectors up.
             await Owners(self._mongo).take([f"rebuild:{projection.consumer}"], session)
@@ -121,6 +121,14 @@ class Rebuilder:
             await follower.follow(session)
             await self._show("checking", shadow, stops)
             yield _Built(rebuild, shadow, follower, session)
+
+    async def _begin(self, projection: Projection, tenant_id: str | None) -> Rebuild:
+        owner = _myself()
+        try:
+            return await self._rebuilds.begin(projection, tenant_id, owner)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._rebuilds.abandon(projection, owner))
+            raise
 
     async def _show(self, phase: str, shadow: Shadow, stops: Mapping[int, int]) -> None:
         done, total = await self._done(shadow, stops)

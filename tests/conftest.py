@@ -22,19 +22,6 @@ hypothesis_settings.register_profile("ci", max_examples=200, deadline=None)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
-# Deployments that live as long as the session: all tests of one run in the same process.
-_SHARED = ("shared_desk", "pipeline_settings")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests that share a deployment, so that no two processes start it."""
-    for item in items:
-        for shared in _SHARED:
-            if shared in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """A real Kafka and a real MongoDB on free ports, for the whole session."""

@@ -1,6 +1,7 @@
 """The OpenAPI document is complete, and whatever is made of it is answered as it says."""
 
 import random
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,13 +81,14 @@ def api_schema(
     # It runs in a thread of its own: a draw there would be taken for one of a strategy here.
     monkeypatch.setattr("aiokafka.client.random", random.Random())
     client: MongoClient[dict[str, Any]] = MongoClient(settings.mongodb_uri.get_secret_value())
-    database = client[settings.mongodb_database]
+    own = settings.model_copy(update={"mongodb_database": f"c{uuid.uuid4().hex[:12]}"})
+    database = client[own.mongodb_database]
     database[collections.TICKETS].insert_many([ticket("T-1"), ticket("T-2", source=None)])
     database[collections.TICKET_HISTORY].insert_one(change("T-1", 1))
     database[collections.INGESTION_LOGS].insert_one(run_audit("job-1"))
-    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(settings))
+    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(own))
     asgi.shutdown_lifespans()
-    client.drop_database(settings.mongodb_database)
+    client.drop_database(own.mongodb_database)
     client.close()
 
 

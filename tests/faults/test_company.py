@@ -51,6 +51,7 @@ async def _stalled(settings: Settings, directory: Path, *, rate: int, stopped: f
         print(f"\nstalled: {dict(running.kills)}")
 
 
+@pytest.mark.faults
 @pytest.mark.services
 @pytest.mark.timeout(180)
 async def test_a_database_restored_from_an_older_backup_does_not_fork_the_log(

@@ -23,6 +23,7 @@ TENANT = "harbortide"
 SESSION = {"FAULT_SESSION_SECONDS": "6"}
 
 
+@pytest.mark.faults
 @pytest.mark.services
 async def test_death_between_a_first_write_and_its_commit(
     settings: Settings, tmp_path: Path, tables: Tables

@@ -20,6 +20,7 @@ PAGE_SECONDS = 0.3
 _BEGAN = r"crawl_began .* page=(\d+)"
 
 
+@pytest.mark.faults
 async def test_sigterm_hands_a_crawl_to_another_worker(engines: Engines, tmp_path: Path) -> None:
     layout = Layout(workers=2, tickets=1500, lease_seconds=60.0)
     async with running_desk(engines, tmp_path, layout) as desk:

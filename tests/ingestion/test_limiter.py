@@ -50,6 +50,7 @@ async def test_four_long_crawls_never_exceed_the_limit(
             _assert_at_the_pace_of_the_limit(calls, layout)
 
 
+@pytest.mark.faults
 async def test_a_worker_that_is_killed_leaves_its_calls_in_the_window(
     engines: Engines, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ async def test_a_worker_that_is_killed_leaves_its_calls_in_the_window(
         _assert_within_limit(desk.calls(), layout)
 
 
+@pytest.mark.faults
 async def test_a_small_run_does_not_wait_for_a_long_one(engines: Engines, tmp_path: Path) -> None:
     """A helpdesk has no tenant filter: how many pages a run reads is not a matter of its tenant.
 

@@ -25,6 +25,7 @@ ROUTES = (
 )  # fmt: skip
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(200)
 async def test_a_run_survives_outages_longer_than_its_lease(tmp_path: Path) -> None:
     await _outages(tmp_path, seconds=8.0, lease_seconds=3.0)

@@ -65,6 +65,7 @@ def _values() -> dict[str, bytes]:
     return {RAW: raw, CLASSIFIED: encode_record(record), CHANGES: encode(event)}
 
 
+@pytest.mark.faults
 async def test_without_mongodb_every_stage_waits_and_none_gives_a_record_up(
     settings: Settings, mongo: Mongo
 ) -> None:
