@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import psutil
 
@@ -20,6 +20,8 @@ from dev.ports import require_free
 from dev.processes import KILL_SECONDS, POLL_SECONDS, ends_within, has_ended, kill_with_us
 
 _LOG_LIMIT = 16 * 1024 * 1024  # bytes; a longer log is begun anew at the next start
+
+_STILL: Final = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 class EngineProcess(ABC):
@@ -118,6 +120,9 @@ class EngineProcess(ABC):
         """SIGSTOP: the engine keeps its port and its connections, and answers nothing."""
         if process := self._living():
             process.suspend()
+            # The signal is on its way: an engine at work may answer once more.
+            while process.status() not in _STILL:
+                time.sleep(0.005)
 
     def resume(self) -> None:
         """SIGCONT: let a suspended engine go on."""

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
+from pymongo.read_concern import ReadConcern
+
 from benchmarks.workload import change_events
 from domain.digests import Digest
 from domain.topics import CHANGES
@@ -49,7 +51,9 @@ class Projected:
     async def _is_applied(self) -> bool:
         live = await active_generation(self.mongo, TICKETS)
         wanted = {"consumer": "tickets", "generation": live.number, "retired": None}
-        found = self.mongo["checkpoints"].find(wanted)
+        # Digests are read from snapshots, which show what a majority has.
+        checkpoints = self.mongo["checkpoints"].with_options(read_concern=ReadConcern("majority"))
+        found = checkpoints.find(wanted)
         reached = {d["partition"]: d["next_offset"] async for d in found}
         partitions = list(range(self.settings.kafka_partitions))
         bounds = await self.reader.bounds(CHANGES, partitions)
