@@ -69,6 +69,21 @@ def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
+async def started_plain_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """The same, connected; one that cannot connect is closed.
+
+    Raises:
+        KafkaError: no broker answers.
+    """
+    consumer = plain_consumer(settings)
+    try:
+        await consumer.start()
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer
+
+
 def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
     """A consumer of a group that seeks by checkpoints; committed offsets only show its lag."""
     return AIOKafkaConsumer(

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from domain.errors import LogMismatchError
-from infra.kafka import Record, from_consumer, plain_consumer
+from infra.kafka import Record, from_consumer, started_plain_consumer
 from infra.settings import Settings
 
 _POLL_MS = 500
@@ -93,11 +93,5 @@ class LogReader:
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = plain_consumer(self._settings)
-            try:
-                await consumer.start()
-            except BaseException:
-                await consumer.stop()
-                raise
-            self._consumer = consumer
+            self._consumer = await started_plain_consumer(self._settings)
         return self._consumer

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from domain.errors import DependencyDownError, LogMismatchError
-from infra.kafka import Record, from_consumer, plain_consumer
+from infra.kafka import Record, from_consumer, started_plain_consumer
 from infra.settings import Settings
 
 _BATCH: Final = 2_000
@@ -59,13 +59,7 @@ class LogScan:
 
     async def _at(self, place: TopicPartition, start: int) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = plain_consumer(self._settings)
-            try:
-                await consumer.start()
-            except BaseException:
-                await consumer.stop()
-                raise
-            self._consumer = consumer
+            self._consumer = await started_plain_consumer(self._settings)
         if self._place != place:
             self._consumer.assign([place])
             self._place = place

@@ -9,6 +9,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
 
 from infra import collections
+from infra.checkpoints import Checkpoint, Checkpoints
 from infra.mongo import Mongo, Session
 
 
@@ -31,6 +32,14 @@ class Owners:
         session = await self.session()
         await self.take(ids, session)
         return session
+
+    async def open(
+        self, checkpoints: Checkpoints, partitions: Iterable[int]
+    ) -> dict[int, Checkpoint]:
+        """The checkpoints of partitions, with a predecessor's open transaction on them ended."""
+        wanted = list(partitions)
+        await self.own(map(checkpoints.id_of, wanted))
+        return await checkpoints.load(wanted)
 
     async def take(self, ids: Iterable[str], session: Session) -> None:
         """Note `session` as the owner of each id, and kill the sessions that it succeeds."""

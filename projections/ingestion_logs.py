@@ -34,9 +34,7 @@ class IngestionLogsStep:
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
         """The checkpoints, with a predecessor's open transaction ended."""
-        wanted = list(partitions)
-        await self._owners.own(map(self._checkpoints.id_of, wanted))
-        return await self._checkpoints.load(wanted)
+        return await self._owners.open(self._checkpoints, partitions)
 
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]

@@ -17,7 +17,7 @@ from infra.kafka import Record
 from infra.mongo import Mongo, Session, transaction
 from infra.read_models import TICKETS, Generation, Projection
 from projections.ingestion_logs import AuditModel
-from projections.ticket_models import TicketModels, fold_events
+from projections.ticket_models import TicketModels, fold_events, keys_of
 
 Slices = Mapping[int, Sequence[Record]]
 
@@ -64,7 +64,7 @@ class TicketWriter:
         if len(slices) == 1 and {} in kept.values():
             self._applied = {}
         if self._applied is None:
-            fold = await self._models.fold(generation, wanted, (), session)
+            fold = await self._models.fold(generation, wanted, keys_of(wanted), (), session)
         else:
             fold = fold_events(TicketsFold(self._applied, set()), wanted)
             if len(self._applied) > _MOST_REMEMBERED:

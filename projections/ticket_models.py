@@ -33,11 +33,11 @@ class TicketModels:
         self,
         generation: Generation,
         decoded: Mapping[int, Sequence[LogRecord]],
+        keys: Sequence[str],
         parked: Collection[str],
         session: Session,
     ) -> TicketsFold:
-        """What each partition's records make of the documents as they are."""
-        keys = keys_of(decoded)
+        """What each partition's records, about the tickets `keys`, make of the documents."""
         tickets = self._mongo[generation.names[TICKETS]]
         shown = {"version": 1, DIGEST: 1}
         found = tickets.find({"_id": {"$in": keys}}, shown, session=session)

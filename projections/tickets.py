@@ -6,7 +6,7 @@ import msgspec
 import structlog
 from pymongo.errors import PyMongoError
 
-from domain.events import ChangeEvent, LogRecord, RunMarker, decode, encode
+from domain.events import ChangeEvent, RunMarker, decode, encode
 from domain.topics import CHANGES
 from infra import collections, crash_points, dead_letters
 from infra.checkpoints import Checkpoint, after, moves_behind
@@ -42,9 +42,7 @@ class TicketsStep:
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
         """The checkpoints, with a predecessor's open transaction ended."""
-        wanted = list(partitions)
-        await self._owners.own(map(self._checkpoints.id_of, wanted))
-        return await self._checkpoints.load(wanted)
+        return await self._owners.open(self._checkpoints, partitions)
 
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
@@ -53,11 +51,12 @@ class TicketsStep:
         decoded, refused = dead_letters.readable(CHANGES, slices, decode)
         await dead_letters.send(self._publisher, refused, self._partitions)
         moves = moves_behind(slices, checkpoints)
+        keys = keys_of(decoded)
         markers = [m for records in decoded.values() for m in records if isinstance(m, RunMarker)]
         async with transaction(await self._owners.session()) as session:
             generation = await self._checkpoints.active(session)
-            parked = await self._parked(decoded, session)
-            fold = await self._models.fold(generation, decoded, parked, session)
+            parked = await self._parked(keys, session)
+            fold = await self._models.fold(generation, decoded, keys, parked, session)
             crash_points.reached("projector_folded")
             await self._models.write(generation, fold, session)
             await self._park(fold.parking, session)
@@ -69,14 +68,12 @@ class TicketsStep:
         await self._close({marker.job_id for marker in markers})
         return after(moves)
 
-    async def _parked(
-        self, decoded: Mapping[int, Sequence[LogRecord]], session: Session
-    ) -> list[str]:
-        wanted = {"key": {"$in": keys_of(decoded)}}
-        keys: list[str] = await self._mongo[collections.PARKED].distinct(
+    async def _parked(self, keys: Sequence[str], session: Session) -> list[str]:
+        wanted = {"key": {"$in": keys}}
+        parked: list[str] = await self._mongo[collections.PARKED].distinct(
             "key", wanted, session=session
         )
-        return keys
+        return parked
 
     async def _park(self, events: Iterable[ChangeEvent], session: Session) -> None:
         waiting = {f"{event.key}:{event.version}": event for event in events}
