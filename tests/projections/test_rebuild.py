@@ -296,8 +296,8 @@ async def test_where_no_projector_ever_was_there_is_nothing_to_rebuild(
         await projected.rebuild()
 
 
-async def test_readers_never_see_two_generations_at_once(projected: Projected) -> None:
-    """Each rebuild ends with another generation; events go on arriving, and lists are read."""
+async def test_events_that_arrive_during_rebuilds_are_applied_once(projected: Projected) -> None:
+    """Each rebuild ends with another generation, while events go on arriving."""
     log = log_of_tickets(projected.settings, EVENTS)
     await projected.publish({p: some[:50] for p, some in log.items()})
     chance = random.Random(3)
