@@ -1,18 +1,24 @@
 """Kafka: records as the stages see them, and how clients of ours are made."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
 from infra.settings import Settings
+
+log = structlog.get_logger()
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 SESSION_TIMEOUT_MS: Final = 10_000
 HEARTBEAT_MS: Final = 3_000
 REQUEST_TIMEOUT_MS: Final = 15_000
+_STOP_SECONDS: Final = 4.0
+_CANCEL_SECONDS: Final = 0.5
 _LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
 _BATCH_BYTES: Final = 768 * 1024
 
@@ -79,9 +85,25 @@ async def started_plain_consumer(settings: Settings) -> AIOKafkaConsumer:
     try:
         await consumer.start()
     except BaseException:
-        await consumer.stop()
+        await stop_consumer(consumer)
         raise
     return consumer
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Close a consumer; one that does not end by itself is left behind.
+
+    With no broker there, closing may wait for a heartbeat that never succeeds, for ever
+    (aiokafka issues 659 and 773).  Its session runs out by itself.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+    if not stopping.done():
+        log.warning("consumer_abandoned", seconds=_STOP_SECONDS)
+        stopping.cancel()
+        await asyncio.wait({stopping}, timeout=_CANCEL_SECONDS)
+    elif not stopping.cancelled() and (error := stopping.exception()) is not None:
+        raise error
 
 
 def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from domain.errors import LogMismatchError
-from infra.kafka import Record, from_consumer, started_plain_consumer
+from infra.kafka import Record, from_consumer, started_plain_consumer, stop_consumer
 from infra.settings import Settings
 
 _POLL_MS = 500
@@ -88,7 +88,7 @@ class LogReader:
     async def stop(self) -> None:
         """Close the consumer."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             self._consumer = None
 
     async def _started(self) -> AIOKafkaConsumer:

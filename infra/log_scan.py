@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from domain.errors import DependencyDownError, LogMismatchError
-from infra.kafka import Record, from_consumer, started_plain_consumer
+from infra.kafka import Record, from_consumer, started_plain_consumer, stop_consumer
 from infra.settings import Settings
 
 _BATCH: Final = 2_000
@@ -54,7 +54,7 @@ class LogScan:
     async def stop(self) -> None:
         """Close the consumer."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             self._consumer = None
 
     async def _at(self, place: TopicPartition, start: int) -> AIOKafkaConsumer:

@@ -16,7 +16,8 @@ from streams.faust_app import FaustApp, create_faust_app
 log = structlog.get_logger()
 
 _TEND_SECONDS: Final = 1.0
-_STOP_SECONDS: Final = 8.0
+_STOP_SECONDS: Final = 5.0
+_ABANDON_SECONDS: Final = 2.0
 
 
 async def consume(
@@ -74,10 +75,16 @@ async def _tend(settings: Settings, app: FaustApp, stages: Mapping[str, Stage]) 
 
 
 async def _stop(app: FaustApp) -> None:
-    try:
-        await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-    except TimeoutError:
+    """Stop the application; what does not end by itself is ended."""
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+    if not stopping.done():
         log.warning("faust_stop_abandoned", seconds=_STOP_SECONDS)
+        app.consumer._thread.abandon()
+        await asyncio.wait({stopping}, timeout=_ABANDON_SECONDS)
+        stopping.cancel()
+    elif not stopping.cancelled() and (error := stopping.exception()) is not None:
+        raise error
     # A start that fails early leaves the event loop of a thread that never ran.
     loop = app.consumer._thread.thread_loop
     if not loop.is_running():

@@ -6,22 +6,63 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import faust
+import structlog
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from mode.threads import WorkerThread
 
 from domain.topics import CLASSIFIED, COMMANDS, RAW
 from infra.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Record
 from infra.settings import Settings
+
+log = structlog.get_logger()
 
 Absorb: TypeAlias = Callable[[Sequence[Record]], Awaitable[None]]
 FaustApp: TypeAlias = Any  # the library is untyped
 
 _BATCH: Final = 1000
 _WITHIN_SECONDS: Final = 0.03
+_THREAD_SECONDS: Final = 1.0
 _LARGEST_FETCH: Final = 2 * 1024 * 1024
+
+
+class _EndingThread(WorkerThread):  # type: ignore[misc]
+    """The thread of a consumer.
+
+    Whoever stops it waits for it, and blocks the event loop: so it is given a moment, and then the
+    loop that it runs is stopped under it.
+    """
+
+    def __init__(self, service: Any, **options: Any) -> None:  # noqa: ANN401 (untyped library)
+        super().__init__(service, **options)
+        self.daemon = True
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except RuntimeError as error:  # what a loop that was stopped raises
+            log.warning("consumer_abandoned", reason=str(error))
+
+    def stop(self) -> None:
+        if not self.is_stopped.wait(_THREAD_SECONDS):
+            self.abandon()
+            self.is_stopped.wait(_THREAD_SECONDS)
+
+    def abandon(self) -> None:
+        """End the thread wherever it is: what it waits for may never come (aiokafka issue 773)."""
+        loop = self.service.thread_loop
+        if loop.is_running():
+            loop.call_soon_threadsafe(loop.stop)
 
 
 class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust reads uncommitted records unless it writes transactions; we must not."""
+
+    Worker = _EndingThread
+
+    def abandon(self) -> None:
+        """End the thread though it still waits for something."""
+        if self._thread is not None:
+            self._thread.abandon()
 
     def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ANN401 (untyped library)
         consumer = super()._create_worker_consumer(transport)

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 import httpx
 import structlog
@@ -17,6 +15,7 @@ from infra.circuits import HELPDESK, circuits_of
 from infra.claims import Claims
 from infra.crawl_watch import CrawlWatch
 from infra.jobs import jobs_of
+from infra.lifetime import work_until
 from infra.limiter import Limiter
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
@@ -61,27 +60,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             "ingestion": ingestion.run(),
             "reaping": reaper.run(),
         }
-        await _serve(work, stop)
-
-
-async def _serve(work: Mapping[str, Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
-    """Do all the work until `stop` is set, or a part of it fails."""
-    tasks = [asyncio.create_task(part, name=name) for name, part in work.items()]
-    tasks.append(asyncio.create_task(_until(stop), name="stop"))
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        log.info("worker_stopped", worker=_name())
-
-
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()
+        try:
+            await work_until(stop, work)
+        finally:
+            log.info("worker_stopped", worker=_name())
 
 
 def _say_started() -> None:

@@ -1,0 +1,27 @@
+"""The life of a service: its parts work until it is told to stop, or until one of them fails."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+
+async def work_until(stop: asyncio.Event, parts: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Do all parts at once until `stop` is set, then cancel them; what a part raises is raised.
+
+    `parts` are named as their tasks are to be.
+    """
+    tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+    tasks.append(asyncio.create_task(_stopped(stop), name="stop"))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stopped(stop: asyncio.Event) -> None:
+    await stop.wait()
