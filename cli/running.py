@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ Service: TypeAlias = "Callable[[Settings, asyncio.Event], Awaitable[None]]"
 
 FAILED: Final = 1
 MISUSED: Final = 2
-_STOP_SECONDS: Final = 9.0
+_STOP_SECONDS: Final = 8.5
+_LEFT_SECONDS: Final = 0.5
 
 
 def serve(service: Service) -> None:
@@ -91,7 +93,21 @@ async def _until_signalled(service: Service, settings: "Settings") -> None:
         # A service that still waits for its engines does not look at `stop`.
         await asyncio.wait({working}, timeout=_STOP_SECONDS)
         working.cancel()
-    try:
-        await working
-    except asyncio.CancelledError:
+        await asyncio.wait({working}, timeout=_LEFT_SECONDS)
+    await _leave_behind()
+    if not working.cancelled():
+        working.result()
+
+
+async def _leave_behind() -> None:
+    """End the process though tasks of a library take no end; nothing that counts is in memory."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if not left:
         return
+    _, hanging = await asyncio.wait(left, timeout=_LEFT_SECONDS)
+    if hanging:
+        logging.getLogger(__name__).warning("tasks left behind: %s", sorted(map(repr, hanging)))
+        logging.shutdown()
+        os._exit(0)

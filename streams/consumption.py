@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 _TEND_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 5.0
-_ABANDON_SECONDS: Final = 2.0
+_ABANDON_SECONDS: Final = 1.0
 
 
 async def consume(
@@ -80,9 +80,10 @@ async def _stop(app: FaustApp) -> None:
     await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
     if not stopping.done():
         log.warning("faust_stop_abandoned", seconds=_STOP_SECONDS)
-        app.consumer._thread.abandon()
+        app.consumer.abandon()
         await asyncio.wait({stopping}, timeout=_ABANDON_SECONDS)
         stopping.cancel()
+        await asyncio.wait({stopping}, timeout=_ABANDON_SECONDS)
     elif not stopping.cancelled() and (error := stopping.exception()) is not None:
         raise error
     # A start that fails early leaves the event loop of a thread that never ran.

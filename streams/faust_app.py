@@ -59,11 +59,6 @@ class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     Worker = _EndingThread
 
-    def abandon(self) -> None:
-        """End the thread though it still waits for something."""
-        if self._thread is not None:
-            self._thread.abandon()
-
     def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ANN401 (untyped library)
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
@@ -73,6 +68,12 @@ class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 class _CommittedConsumer(Consumer):  # type: ignore[misc]
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    def abandon(self) -> None:
+        """Wait no more: neither for records that no agent will acknowledge, nor for the thread."""
+        self._unacked_messages.clear()
+        if self._thread._thread is not None:
+            self._thread._thread.abandon()
 
 
 class _CommittedTransport(Transport):  # type: ignore[misc]
