@@ -14,6 +14,7 @@ import psutil
 from pydantic import SecretStr
 
 from dev.engines import Engines
+from dev.environment import environment_of
 from infra.collections import ensure_collections
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
@@ -64,9 +65,7 @@ class Deployment:
 
     def environment(self) -> dict[str, str]:
         """The settings, for processes of ours."""
-        values = self.settings.model_dump()
-        values["mongodb_uri"] = self.settings.mongodb_uri.get_secret_value()
-        return {name.upper(): str(value) for name, value in values.items()}
+        return environment_of(self.settings)
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time that each process has used so far, ours (the load generator) included."""

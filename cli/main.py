@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command()(services.worker)
 app.command()(services.projector)
+app.command()(services.notifier)
 app.command()(services.api)
 app.command()(ingest.ingest)
 app.command()(ingest.cancel)

@@ -1,4 +1,4 @@
-"""`deskstream worker`, `projector`, `api`: the processes, any number of each."""
+"""`deskstream worker`, `projector`, `notifier`, `api`: the processes, any number of each."""
 
 from cli.running import serve
 
@@ -15,6 +15,13 @@ def projector() -> None:
     from projections.projector import run_projector
 
     serve(run_projector)
+
+
+def notifier() -> None:
+    """Record and deliver alerts; any number of notifiers share the work."""
+    from notifications.notifier import run_notifier
+
+    serve(run_notifier)
 
 
 def api() -> None:

@@ -1,4 +1,4 @@
-"""`deskstream status`: lag, runs that are on, and what stands still."""
+"""`deskstream status`: lag, runs that are on, alerts that wait, and what stands still."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,6 +8,8 @@ from cli.running import perform
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from domain.circuit import CircuitStatus
+    from infra.alert_backlog import Backlog
     from infra.lag import PartitionLag
     from infra.overview import ActiveJob, ParkedTicket
     from infra.settings import Settings
@@ -25,10 +27,12 @@ class Status(NamedTuple):
     lag: "list[PartitionLag]"
     jobs: "list[ActiveJob]"
     parked: "list[ParkedTicket]"
+    alerts: "Backlog"
+    circuits: "dict[str, CircuitStatus]"
 
 
 def status(as_json: Json = False) -> None:
-    """Show the lag of every consumer and partition, the runs that are on, and what stands still."""
+    """Show each consumer's lag, the runs that are on, alerts that wait, and what stands still."""
     found = perform(_read)
     if as_json:
         print_json(_as_json(found))
@@ -39,6 +43,8 @@ def status(as_json: Json = False) -> None:
 
 
 async def _read(settings: "Settings") -> Status:
+    from infra.alert_backlog import read_backlog
+    from infra.circuits import circuits_of
     from infra.lag import read_lag
     from infra.log_reader import LogReader
     from infra.mongo import Mongo
@@ -47,7 +53,11 @@ async def _read(settings: "Settings") -> Status:
     mongo, reader = Mongo(settings), LogReader(settings)
     try:
         return Status(
-            await read_lag(mongo, reader), await active_jobs(mongo), await parked_tickets(mongo)
+            await read_lag(mongo, reader),
+            await active_jobs(mongo),
+            await parked_tickets(mongo),
+            await read_backlog(mongo),
+            {name: await c.status() for name, c in circuits_of(mongo, settings).items()},
         )
     finally:
         await reader.stop()
@@ -61,6 +71,8 @@ def _as_json(found: Status) -> dict[str, Any]:
         "jobs": [job._asdict() for job in found.jobs],
         "halted": [lag._asdict() for lag in found.lag if lag.halted is not None],
         "parked": [ticket._asdict() for ticket in found.parked],
+        "alerts": found.alerts._asdict(),
+        "circuits": {name: circuit._asdict() for name, circuit in found.circuits.items()},
     }
 
 
@@ -70,12 +82,30 @@ def _print(found: Status, console: "Console") -> None:
         console.print(table("Runs", _JOB_COLUMNS, map(_job_row, found.jobs)))
     else:
         console.print("No run is on.")
+    console.print(_alerts(found.alerts), markup=False)
+    for name, circuit in found.circuits.items():
+        style = None if circuit.phase == "closed" else "yellow"
+        console.print(_circuit(name, circuit), style=style, markup=False)
     for lag in found.lag:
         if lag.halted is not None:
             place = f"{lag.consumer} stands still on {lag.topic}[{lag.partition}]"
             console.print(f"{place}: {lag.halted}", style="red", markup=False)
     if found.parked:
         console.print(table("Parked tickets", ("ticket", "events"), found.parked))
+
+
+def _alerts(backlog: "Backlog") -> str:
+    waiting = f"Alerts: {backlog.pending} wait, {backlog.in_flight} calls are out"
+    if backlog.pending:
+        waiting += f", the oldest is {backlog.oldest_seconds:.0f} s old"
+    return f"{waiting}; {backlog.dead_letters} were refused for good."
+
+
+def _circuit(name: str, circuit: "CircuitStatus") -> str:
+    state = f"Circuit {name}: {circuit.phase.replace('_', ' ')}, {circuit.failures} failures"
+    if circuit.retry_at is not None:
+        state += f", the next call goes out at {circuit.retry_at.isoformat(timespec='seconds')}"
+    return f"{state}."
 
 
 def _lag_row(lag: "PartitionLag") -> tuple[object, ...]:

@@ -152,16 +152,23 @@ class Circuit:
 
 def circuits_of(mongo: Mongo, settings: Settings) -> Mapping[str, Circuit]:
     """Every circuit of the deployment, by name."""
-    return {name: Circuit(mongo, name, circuit_rules(settings)) for name in (HELPDESK, NOTIFY)}
+    longest = {
+        HELPDESK: _PARTS_OF_A_CALL * settings.helpdesk_timeout,
+        NOTIFY: settings.call_lease_seconds,
+    }
+    return {
+        name: Circuit(mongo, name, circuit_rules(settings, seconds))
+        for name, seconds in longest.items()
+    }
 
 
-def circuit_rules(settings: Settings) -> CircuitRules:
+def circuit_rules(settings: Settings, probe_seconds: float) -> CircuitRules:
     """The rules of this deployment; a probe has the time that the slowest call may take."""
     return CircuitRules(
         failures=settings.breaker_failures,
         window=settings.breaker_window,
         open_seconds=settings.breaker_open_seconds,
-        probe_seconds=_PARTS_OF_A_CALL * settings.helpdesk_timeout,
+        probe_seconds=probe_seconds,
     )
 
 

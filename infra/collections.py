@@ -37,6 +37,8 @@ IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 LIMITERS: Final = "limiters"
 CIRCUITS: Final = "circuits"
 TOPIC_RECORDS: Final = "topic_records"
+ALERTS: Final = "alerts"
+NOTIFIERS: Final = "notifiers"
 
 # The order in which dead letters are sent again: ticket by ticket, as the records arrived.
 LETTER_ORDER: Final = "order"
@@ -59,6 +61,7 @@ def _by(*fields: str) -> list[tuple[str, int]]:
 _NEWEST = ("created_at", DESCENDING)
 _LAST_UPDATED = ("updated_at", DESCENDING)
 _TENANT = ("tenant_id", ASCENDING)
+_WAITING: Final = {"state": "pending"}
 # Asking for the index that every collection has makes one, also when two processes do it at once.
 _PRIMARY = IndexModel([("_id", ASCENDING)], name="_id_")
 
@@ -127,6 +130,21 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     LIMITERS: [],
     CIRCUITS: [],
     TOPIC_RECORDS: [],
+    ALERTS: [
+        _index(_TENANT, ("due_at", DESCENDING), ("_id", DESCENDING), name="newest"),
+        _index(_TENANT, *_by("state"), ("due_at", DESCENDING), ("_id", DESCENDING), name="state"),
+        _index(*_by("next_at"), name="due", partialFilterExpression=_WAITING),
+        _index(*_by("begun", "due_at", "_id"), name="turn", partialFilterExpression=_WAITING),
+        _index(*_by("state", "due_at"), name="backlog"),
+        # At most ALERT_CONCURRENCY calls are out: each holds one of so many numbers.
+        _index(
+            *_by("slot"),
+            name="in_flight",
+            unique=True,
+            partialFilterExpression={"slot": {"$exists": True}},
+        ),
+    ],
+    NOTIFIERS: [],
     READ_MODELS: [],
     DIGESTS: [_index(*_by("model", "generation", "tenant_id"), name="share")],
     REBUILDS: [],

@@ -1,6 +1,7 @@
 """Settings from the environment or `.env`, checked once, at the start."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -69,7 +70,11 @@ class Settings(BaseSettings):
     helpdesk_rate_period: Annotated[float, Field(gt=0)] = 60.0
     helpdesk_timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
     ingest_max_delete_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
+    notify_url: SecretStr | None = None  # None: HELPDESK_URL/notify
+    notify_timeout: Annotated[float, Field(gt=0, le=300)] = 10.0
     lease_seconds: Annotated[float, Field(ge=1)] = 60.0
+    alert_max_age: Duration = timedelta(days=7)
+    alert_concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
     breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     breaker_window: Annotated[int, Field(ge=1, le=1000, validate_default=True)] = 10
     breaker_open_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
@@ -85,6 +90,17 @@ class Settings(BaseSettings):
             raise ValueError(f"is at least BREAKER_FAILURES, which is {failures}")
         return window
 
+    @property
+    def notify_to(self) -> str:
+        """Where alerts are sent; it may hold a secret."""
+        own = self.notify_url
+        return f"{self.helpdesk_url}/notify" if own is None else own.get_secret_value()
+
+    @property
+    def call_lease_seconds(self) -> float:
+        """How long an alert is one process's: the longest call, and as long to note its end."""
+        return 2 * self.notify_timeout
+
     def topic(self, name: str) -> str:
         """The name of a topic, or of a consumer group, in this deployment."""
         return self.kafka_topic_prefix + name
@@ -98,12 +114,20 @@ def load_settings() -> Settings:
     """
     try:
         settings = Settings()
-        _mongodb_uri(settings.mongodb_uri.get_secret_value())
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(dict(e)) for e in error.errors())) from None
-    except ValueError as error:
-        raise SettingsError(f"MONGODB_URI: {error}") from None
+    _check_secret("MONGODB_URI", _mongodb_uri, settings.mongodb_uri)
+    if settings.notify_url is not None:
+        _check_secret("NOTIFY_URL", _http_url, settings.notify_url)
     return settings
+
+
+def _check_secret(name: str, check: Callable[[str], object], value: SecretStr) -> None:
+    """Refuse a wrong value without showing it."""
+    try:
+        check(value.get_secret_value())
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from None
 
 
 def _sentence(error: dict[str, object]) -> str:

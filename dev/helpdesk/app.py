@@ -9,7 +9,7 @@ from dev.helpdesk.control import control_app
 from dev.helpdesk.delivery import deliver, deliver_with_faults
 from dev.helpdesk.effects import alter_page, disturb_tickets, replace_answer
 from dev.helpdesk.faults import AnyFault, Refusal, RouteName, Target
-from dev.helpdesk.helpdesk import PAGE_SIZE, Helpdesk, page_of_query
+from dev.helpdesk.helpdesk import PAGE_SIZE, Helpdesk, notified_ticket, page_of_query
 from dev.helpdesk.rate_limit import retry_after
 from dev.helpdesk.records import record_request
 
@@ -45,7 +45,10 @@ class HelpdeskApp:
         target = _target(method, path, record.query)
         if isinstance(target, Answer):
             return await deliver(target, record, send)
-        body = await _read_body(receive) if target.route == "notify" else b""
+        body = b""
+        if target.route == "notify":
+            body = await _read_body(receive)
+            target = target._replace(ticket_id=notified_ticket(body))
         faults = self._helpdesk.faults.fire(target)
         answer = self._answer(target, scope, body, faults)
         if not faults:

@@ -117,6 +117,15 @@ def open_helpdesk(settings: HelpdeskSettings) -> Helpdesk:
     )
 
 
+def notified_ticket(body: bytes) -> str | None:
+    """Return the ticket that a notification is about, None if it names none."""
+    try:
+        told: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return str(told["ticket_id"]) if isinstance(told, dict) and "ticket_id" in told else None
+
+
 def page_of_query(query: str) -> tuple[int, int] | None:
     """Return page and page size of a query string, None if one is out of bounds."""
     values = parse_qs(query, keep_blank_values=True)

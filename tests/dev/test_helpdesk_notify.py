@@ -70,6 +70,14 @@ def test_a_refusal_on_request_counts_as_no_call(helpdesk: HelpdeskServer) -> Non
     assert [call.status for call in helpdesk.notifications()] == [400, 500, 503, 200]
 
 
+def test_one_ticket_alone_can_be_refused(helpdesk: HelpdeskServer) -> None:
+    helpdesk.install_faults([Refusal(status=422, route="notify", ticket_id="T-2")])
+
+    assert [notify(helpdesk, ticket) for ticket in ("T-1", "T-2", "T-1", "T-2")] == [
+        *(500, 422, 503, 500)
+    ]
+
+
 def test_an_acknowledgement_can_be_lost(helpdesk: HelpdeskServer) -> None:
     for _ in range(2):
         notify(helpdesk)

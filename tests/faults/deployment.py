@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from dev.environment import environment_of
 from dev.processes import kill_with_us
 from infra.settings import Settings
 from tests.faults.process import TRACE_BYTES
@@ -67,6 +70,10 @@ class Process:
         lines = self.log.read_text(errors="replace").splitlines()[-15:]
         return "\n".join([f"--- {self.log.name} (exit {self.popen.poll()})", *lines])
 
+    async def is_suspended(self) -> bool:
+        """True if it is stopped and may go on."""
+        return psutil.Process(self.popen.pid).status() == psutil.STATUS_STOPPED
+
     @property
     def is_alive(self) -> bool:
         """True while it runs."""
@@ -88,7 +95,7 @@ class Deployment:
     def start(
         self, service: str, *, crash_at: str = "", planted: str = "", **variables: str
     ) -> Process:
-        """Start a worker, projector or api; `crash_at` is `boundary:n`, `planted` a bug's name.
+        """Start a service; `crash_at` is `boundary:n`, `planted` a bug's name.
 
         `variables` of its own come before the settings of the deployment.
         """
@@ -97,7 +104,7 @@ class Deployment:
         log = self._directory / f"{number}-{service}.log"
         environment = (
             os.environ
-            | self._environment()
+            | environment_of(self.settings)
             | {
                 "FAULT_TRACE": str(trace),
                 "FAULT_CRASH_AT": crash_at,
@@ -133,11 +140,6 @@ class Deployment:
     def logs(self) -> str:
         """The last lines of every process, for the report of a failed test."""
         return "\n".join(process.tail() for process in self._started)
-
-    def _environment(self) -> dict[str, str]:
-        values = self.settings.model_dump()
-        values["mongodb_uri"] = self.settings.mongodb_uri.get_secret_value()
-        return {name.upper(): str(value) for name, value in values.items()}
 
 
 @contextmanager

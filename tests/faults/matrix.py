@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _ROOT = Path(__file__).parents[2]
-_PACKAGES = ("api", "cli", "domain", "infra", "projections", "streams")
+_PACKAGES = ("api", "cli", "domain", "infra", "notifications", "projections", "streams")
 _CALL = re.compile(r"crash_points\.reached\((?P<argument>[^)]*)\)")
 _LITERAL = re.compile(r'\s*"(\w+)",?\s*')
 
@@ -46,6 +46,13 @@ CRAWL = (
     Point("worker", "crawl_concluded", 1),
     Point("worker", "run_settled", 1),
 )
+NOTIFIER = (
+    Point("notifier", "alerts_before_commit", 1),
+    Point("notifier", "alerts_recorded", 1),
+    Point("notifier", "alert_claimed", 3),
+    Point("notifier", "alert_sent", 3),
+    Point("notifier", "alert_noted", 3),
+)
 REBUILD = (
     Point("rebuild", "rebuild_begun", 1),
     Point("rebuild", "shadow_written"),
@@ -56,6 +63,7 @@ REBUILD = (
     Point("rebuild", "swapped", 1),
     Point("repair", "tenant_repaired", 1),
 )
+ALL = (*PIPELINE, *CRAWL, *NOTIFIER, *REBUILD)
 
 # Boundaries at which other tests kill: `file::test`, whose file must name the boundary.
 _REDRIVE: Final = (

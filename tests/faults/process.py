@@ -7,11 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from cli.api_server import run_api
 from cli.rebuild import rebuild
-from cli.running import serve
+from cli.running import Service, serve
+from domain.retry import RetryPolicy
 from infra import crash_points, kafka
+from notifications.notifier import run_notifier
 from projections.projector import run_projector
 from streams import faust_app
 from streams.worker import run_worker
@@ -22,6 +25,12 @@ TRACE_BYTES = 64
 COMMANDS = {
     "rebuild": lambda: rebuild(["tickets"], processes=1, as_json=True),
     "repair": lambda: rebuild(["tickets"], tenant=os.environ["FAULT_TENANT"], processes=1),
+}
+SERVICES: dict[str, Service] = {
+    "api": run_api,
+    "notifier": partial(run_notifier, retries=RetryPolicy(first=0.02, longest=0.2)),
+    "projector": run_projector,
+    "worker": run_worker,
 }
 
 
@@ -34,7 +43,7 @@ def main() -> None:
     if sys.argv[1] in COMMANDS:
         COMMANDS[sys.argv[1]]()
         return
-    serve({"api": run_api, "projector": run_projector, "worker": run_worker}[sys.argv[1]])
+    serve(SERVICES[sys.argv[1]])
 
 
 def _shorten_sessions(milliseconds: int) -> None:
@@ -45,7 +54,8 @@ def _shorten_sessions(milliseconds: int) -> None:
 
 
 def _watcher(trace: str, crash_at: str) -> Callable[[str], None]:
-    """Write each boundary to the trace file; die at the n-th time of `name:n`."""
+    """Write each boundary to the trace file; die, or stop, at the n-th time of `name:n`."""
+    fate = signal.Signals[os.environ.get("FAULT_SIGNAL", "SIGKILL")]
     file = os.open(trace, os.O_RDWR | os.O_CREAT)
     name, _, times = crash_at.partition(":")
     left = int(times or 0)
@@ -56,7 +66,7 @@ def _watcher(trace: str, crash_at: str) -> Callable[[str], None]:
         if reached == name:
             left -= 1
             if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), fate)
 
     return watch
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dev.environment import environment_of
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
 from infra.letters import Letters
@@ -64,9 +65,7 @@ class Operator:
 
     def __init__(self, running: Scenario) -> None:
         self.running = running
-        settings = running.settings
-        values = settings.model_dump() | {"mongodb_uri": settings.mongodb_uri.get_secret_value()}
-        self.command = Deskstream({name.upper(): str(value) for name, value in values.items()})
+        self.command = Deskstream(environment_of(running.settings))
 
     async def asks(self, *arguments: str) -> Any:
         return await asyncio.to_thread(self.command.json, "dlq", *arguments)

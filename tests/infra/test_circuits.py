@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from domain.circuit import Admission, CircuitRules, CircuitStatus
 from infra import collections
-from infra.circuits import Circuit, circuit_rules, circuits_of
+from infra.circuits import Circuit, circuits_of
 from infra.mongo import Mongo
 from infra.settings import Settings, SettingsError, load_settings
 from tests.integration.pipeline import eventually
@@ -223,7 +223,8 @@ async def test_the_rules_are_those_of_the_settings(mongo: Mongo, settings: Setti
     circuits = circuits_of(mongo, changed)
 
     assert set(circuits) == {"helpdesk", "notify"}
-    assert circuit_rules(changed) == circuits["notify"].rules == CircuitRules(2, 3, 4, 30)
+    assert circuits["helpdesk"].rules == CircuitRules(2, 3, 4, probe_seconds=30)
+    assert circuits["notify"].rules == CircuitRules(2, 3, 4, probe_seconds=20)
 
 
 def test_a_window_too_small_to_ever_open_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
+from dev.environment import environment_of
 from infra.settings import Settings
 from tests import oracle
 from tests.cli.commands import Deskstream
@@ -21,9 +22,7 @@ _ANOTHER_TIME = 100  # partitions that stand for a second way through the pipeli
 
 def command_line(settings: Settings) -> Deskstream:
     """`deskstream`, pointed at a deployment under test."""
-    values = settings.model_dump()
-    values["mongodb_uri"] = settings.mongodb_uri.get_secret_value()
-    return Deskstream({name.upper(): str(value) for name, value in values.items()})
+    return Deskstream(environment_of(settings))
 
 
 async def deskstream(running: Scenario, *arguments: str) -> Any:

@@ -1,0 +1,168 @@
+"""The alerts as they are kept: recorded with a checkpoint, sent under a lease, kept for ever.
+
+A document has what `Alert` has, and `state`, `calls` (so far), `next_at` (when it may be taken;
+while a call is out: from whoever seems lost), `begun` (see `domain.alert_order`), `error` (of the
+last call), `ended_at`.  While a call is out it also has `slot`, 0 to ALERT_CONCURRENCY - 1 and
+unique over all processes, and `owner`, whose call it is.
+"""
+
+import uuid
+from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeAlias
+
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from domain.alert_order import standing
+from domain.alerts import Alert
+from infra import collections
+from infra.leases import NEVER
+from infra.mongo import Document, Mongo, Session, insert_missing
+
+Order: TypeAlias = list[tuple[str, int]]
+
+_PENDING: Final[Document] = {"state": "pending"}
+_IS_DUE: Final[Document] = {"$expr": {"$lte": ["$next_at", "$$NOW"]}}
+_FURTHEST_FIRST: Final[Order] = [("calls", DESCENDING), ("due_at", ASCENDING)]
+_OLDEST_FIRST: Final[Order] = [("due_at", ASCENDING), ("_id", ASCENDING)]
+
+
+class Vacancy(NamedTuple):
+    """Room for a call; `predecessor` is the claim that stood there too long, if one did."""
+
+    slot: int
+    predecessor: str | None
+
+
+class Claim(NamedTuple):
+    """Leave for one call of one alert, as long as the lease lasts; `calls` counts this one."""
+
+    id: str
+    owner: str
+    calls: int
+    body: Document
+
+
+class Alerts:
+    """Every method raises `PyMongoError` while MongoDB is down.
+
+    `slots` is how many calls may be out at once, over all processes; times are in seconds.
+    """
+
+    def __init__(self, mongo: Mongo, *, slots: int, lease_seconds: float) -> None:
+        self._alerts = mongo[collections.ALERTS]
+        self.lease_seconds = lease_seconds
+        self._slots = slots
+        self._lease_ms = round(lease_seconds * 1000)
+
+    async def record(self, alerts: Iterable[Alert], session: Session) -> list[Document]:
+        """Keep those that are not known yet, in the caller's transaction; return them."""
+        documents = {alert.id: _document(alert) for alert in alerts}
+        return await insert_missing(self._alerts, list(documents.values()), session)
+
+    async def seconds_until_due(self) -> float | None:
+        """How long until one may be sent, 0 if one may be now; None if none waits."""
+        first = await self._alerts.find_one(
+            _PENDING, {"next_at": 1, "now": "$$NOW"}, sort=[("next_at", ASCENDING)]
+        )
+        if first is None:
+            return None
+        wait: float = (first["next_at"] - first["now"]).total_seconds()
+        return max(wait, 0.0)
+
+    async def vacancy(self, *, succeeding: bool = True) -> Vacancy | None:
+        """Room for one more call, None if there is none.
+
+        `succeeding` allows to send once more what a process that seems lost was sending.
+        """
+        wanted = {"slot": {"$exists": True}}
+        shown = {"slot": 1, "owner": 1, "is_late": _IS_DUE["$expr"]}
+        busy = await self._alerts.find(wanted, shown).to_list(None)
+        late = [row for row in busy if row["is_late"]]
+        if late and succeeding:
+            return Vacancy(late[0]["slot"], late[0]["owner"])
+        free = set(range(self._slots)) - {row["slot"] for row in busy}
+        return Vacancy(min(free), None) if free else None
+
+    async def claim(self, vacancy: Vacancy) -> Claim | None:
+        """Take the alert whose turn it is, for one call; None if it is nobody's now."""
+        slot, predecessor = vacancy
+        if predecessor is not None:
+            return await self._take({"slot": slot, "owner": predecessor}, slot)
+        waiting = {**_PENDING, "slot": {"$exists": False}, **_IS_DUE}
+        try:
+            if claim := await self._take({**waiting, "begun": True}, slot):
+                return claim
+            begun = {**_PENDING, "begun": True}
+            if await self._alerts.count_documents(begun, limit=self._slots) < self._slots:
+                return await self._take({**waiting, "begun": False}, slot, _OLDEST_FIRST)
+        except DuplicateKeyError:
+            return None  # another process has that slot now
+        return None
+
+    async def deliver(self, claim: Claim) -> bool:
+        """Note that the receiver has it; False if the lease was lost before."""
+        return await self._end(claim, "delivered", None)
+
+    async def bury(self, claim: Claim, reason: str) -> bool:
+        """Note that the receiver will never take it; False if the lease was lost before."""
+        return await self._end(claim, "dead_letter", reason)
+
+    async def postpone(self, claim: Claim, reason: str, seconds: float) -> bool:
+        """Note that the call failed, and when the next may be; False if the lease was lost."""
+        begun = standing(claim.calls) == "begun"
+        again = {"$add": ["$$NOW", round(seconds * 1000)]}
+        return await self._change(claim, {"error": reason, "next_at": again, "begun": begun})
+
+    async def give_back(self, claim: Claim) -> bool:
+        """Let another send it at once: nobody knows what came of the call."""
+        begun = standing(claim.calls) == "begun"
+        return await self._change(claim, {"next_at": "$$NOW", "begun": begun})
+
+    async def _take(
+        self, wanted: Document, slot: int, order: Order = _FURTHEST_FIRST
+    ) -> Claim | None:
+        claim = uuid.uuid4().hex
+        taken = {
+            "slot": slot,
+            "owner": claim,
+            "calls": {"$add": ["$calls", 1]},
+            "next_at": {"$add": ["$$NOW", self._lease_ms]},
+            "begun": True,
+        }
+        found: Document | None = await self._alerts.find_one_and_update(
+            wanted,
+            [{"$set": taken}],
+            sort=order,
+            return_document=ReturnDocument.AFTER,
+        )
+        if found is None:
+            return None
+        body = {name: found[name] for name in ("ticket_id", "tenant_id", "urgency", "reason")}
+        return Claim(found["_id"], claim, found["calls"], body)
+
+    async def _end(self, claim: Claim, state: str, error: str | None) -> bool:
+        ended = {"state": state, "error": error, "ended_at": "$$NOW", "begun": False}
+        return await self._change(claim, {**ended, "next_at": NEVER})
+
+    async def _change(self, claim: Claim, fields: Document) -> bool:
+        literal = {n: {"$literal": v} if n == "error" else v for n, v in fields.items()}
+        result = await self._alerts.update_one(
+            {"_id": claim.id, "owner": claim.owner},
+            [{"$set": literal}, {"$unset": ["slot", "owner"]}],
+        )
+        return result.matched_count == 1
+
+
+def _document(alert: Alert) -> Document:
+    fields = alert._asdict()
+    return {
+        "_id": fields.pop("id"),
+        **fields,
+        "state": "pending" if alert.suppressed is None else "suppressed",
+        "calls": 0,
+        "begun": False,
+        "next_at": NEVER,
+        "error": None,
+        "ended_at": None,
+    }

@@ -1,0 +1,1 @@
+"""Alerts: recorded from the log, delivered to the notify service."""

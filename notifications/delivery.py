@@ -1,0 +1,112 @@
+"""Delivering alerts: few calls at once, as often as it takes, behind the circuit."""
+
+import asyncio
+import time
+from typing import Final
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from domain.circuit import Admission
+from infra import crash_points
+from infra.alerts import Alerts
+from infra.backoff import Backoff
+from infra.circuits import Circuit
+from notifications.call import Calls, Leave
+
+log = structlog.get_logger()
+
+_LONGEST_SLEEP: Final = 1.0  # circuits are reset, and other processes record alerts
+_BUSY_SECONDS: Final = 0.1
+_GRACE_SECONDS: Final = 4.0
+
+
+class Delivery:
+    """The calls of this process.  What it takes it ends or gives back, unless it is killed."""
+
+    def __init__(self, alerts: Alerts, circuit: Circuit, calls: Calls, call_seconds: float) -> None:
+        """`call_seconds` is the longest that a call may take."""
+        self._alerts = alerts
+        self._circuit = circuit
+        self._calls = calls
+        self._call_seconds = call_seconds
+        self._out: set[asyncio.Task[float]] = set()
+        self._news = asyncio.Event()
+        self._succeeding_from = 0.0
+        self._quiet_until = 0.0
+
+    def wake(self) -> None:
+        """Look at once: something was recorded, or a call has ended."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; then the calls that are out have a moment to end."""
+        backoff = Backoff()
+        try:
+            while True:
+                self._news.clear()
+                try:
+                    wait = await self._begin()
+                except PyMongoError as error:
+                    # Nobody could note an end meanwhile: what looks lost may just wait to.
+                    self._succeeding_from = time.monotonic() + self._alerts.lease_seconds
+                    log.warning("alerts_delayed", reason=repr(error))
+                    await backoff.sleep()
+                else:
+                    backoff.reset()
+                    await self._sleep(wait)
+        finally:
+            await self._finish()
+
+    async def _begin(self) -> float:
+        """Begin one call; return for how long there is nothing to do."""
+        if (quiet := self._quiet_until - time.monotonic()) > 0:
+            return quiet
+        due = await self._alerts.seconds_until_due()
+        if due is None or due > 0:
+            return _LONGEST_SLEEP if due is None else due
+        may_succeed = time.monotonic() >= self._succeeding_from
+        if (vacancy := await self._alerts.vacancy(succeeding=may_succeed)) is None:
+            return _BUSY_SECONDS
+        admission = await self._circuit.admit()
+        if not isinstance(admission, Admission):
+            return admission
+        claim = None
+        begun = time.monotonic()
+        try:
+            claim = await self._alerts.claim(vacancy)
+        finally:
+            if claim is None:
+                await self._calls.tell(admission, None)
+        if claim is None:
+            return _BUSY_SECONDS
+        crash_points.reached("alert_claimed")
+        until = begun + self._alerts.lease_seconds - self._call_seconds
+        call = asyncio.create_task(self._calls.make(Leave(claim, admission, until)))
+        self._out.add(call)
+        call.add_done_callback(self._ended)
+        return 0.0
+
+    def _ended(self, call: asyncio.Task[float]) -> None:
+        self._out.discard(call)
+        if not call.cancelled():
+            self._quiet_until = max(self._quiet_until, time.monotonic() + call.result())
+        self.wake()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(min(seconds, _LONGEST_SLEEP)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _finish(self) -> None:
+        """Let the calls that are out end; those that do not are given back."""
+        if not self._out:
+            return
+        log.info("calls_awaited", calls=len(self._out))
+        out = set(self._out)
+        _, hanging = await asyncio.wait(out, timeout=_GRACE_SECONDS)
+        for call in hanging:
+            call.cancel()
+        await asyncio.gather(*out, return_exceptions=True)
