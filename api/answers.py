@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from fastapi import Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -16,6 +17,12 @@ class JsonResponse(Response):
     def render(self, content: Any) -> bytes:  # noqa: ANN401 (JSON is of any shape)
         """The bytes of `content`."""
         return _ENCODE(content)
+
+
+class Metrics(Response):
+    """A page of Prometheus' text format."""
+
+    media_type = CONTENT_TYPE_LATEST
 
 
 class ProblemResponse(JsonResponse):

@@ -11,11 +11,13 @@ from api.dependencies import refuse_repeated_parameters
 from api.openapi import document
 from api.problems import add_problem_handlers
 from api.request_ids import RequestIds
-from api.routers import circuits, health, ingest, tenants, tickets
+from api.routers import alerts, circuits, health, ingest, tenants, tickets
 from api.services import Services
 from infra.settings import Settings
 
-_ROUTERS: Final = (ingest.router, tickets.router, tenants.router, circuits.router, health.router)
+_ROUTERS: Final = tuple(
+    resource.router for resource in (ingest, tickets, tenants, alerts, circuits, health)
+)
 _VERSION: Final = "1"
 _DESCRIPTION: Final = (
     "Support tickets of many tenants: ingested, classified, and answered from read models.\n\n"

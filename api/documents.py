@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.instants import rfc3339
+from infra.leases import NEVER
 from infra.mongo import Document
 
 _TICKET: Final = (
@@ -36,6 +37,19 @@ _CHANGE: Final = (
     "job_id",
     "cause",
     "detected_by",
+)
+_ALERT: Final = (
+    "tenant_id",
+    "ticket_id",
+    "version",
+    "action",
+    "urgency",
+    "reason",
+    "state",
+    "due_at",
+    "calls",
+    "suppressed",
+    "ended_at",
 )
 COUNTERS: Final = (
     "fetched",
@@ -74,6 +88,19 @@ def shown_change(document: Document) -> dict[str, Any]:
 def shown_audit(document: Document) -> dict[str, Any]:
     """An audit, as `AuditView` describes it."""
     return {"job_id": document["_id"], **_shown(document, _AUDIT)}
+
+
+def shown_alert(document: Document) -> dict[str, Any]:
+    """An alert, as `AlertView` describes it."""
+    in_flight = "slot" in document
+    waits = document["state"] == "pending" and not in_flight and document["next_at"] > NEVER
+    return {
+        "alert_id": document["_id"],
+        **_shown(document, _ALERT),
+        "next_call_at": shown_instant(document["next_at"] if waits else None),
+        "in_flight": in_flight,
+        "last_error": document["error"],
+    }
 
 
 def shown_instant(moment: datetime | None) -> str | None:

@@ -11,7 +11,7 @@ _REFERENCE: Final = "#/components/schemas/{model}"  # as pydantic fills it in
 _ALWAYS: Final = (422, 503)
 _MEANINGS: Final = {
     404: "There is no such thing, or not for this tenant.",
-    409: "A run of this tenant is on; `job_id` names it.",
+    409: "The state forbids it: a run of this tenant is on, or what was asked for has ended.",
     422: "A parameter is missing, unknown or of no use; `errors` says which and why.",
     503: "Something that is needed for the answer is down; `Retry-After` says when to ask again.",
 }

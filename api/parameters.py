@@ -20,7 +20,7 @@ from domain.runs import ALL_TENANTS
 
 MOST_ROWS: Final = 10_000
 _LONGEST_LIST: Final = 1_000
-_ONE_OF = r"^({0})(,({0}))*$"
+ONE_OF = r"^({0})(,({0}))*$"
 
 
 def _with_plus(text: object) -> object:
@@ -120,9 +120,9 @@ class TicketsQuery(ListQuery):
     """Which tickets, in which order, and how many."""
 
     status: CommaList | None = None
-    urgency: Annotated[CommaList, Field(pattern=_ONE_OF.format("high|medium|low"))] | None = None
+    urgency: Annotated[CommaList, Field(pattern=ONE_OF.format("high|medium|low"))] | None = None
     sentiment: (
-        Annotated[CommaList, Field(pattern=_ONE_OF.format("negative|neutral|positive"))] | None
+        Annotated[CommaList, Field(pattern=ONE_OF.format("negative|neutral|positive"))] | None
     ) = None
     source: CommaList | None = None
     customer_id: CommaList | None = None

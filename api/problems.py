@@ -16,6 +16,7 @@ from api.answers import ProblemResponse
 from api.errors import HaltedError, ParameterError, UnhealthyError
 from api.idempotency import KEY_HEADER
 from api.request_ids import HEADER, request_id_of
+from domain.alert_errors import AlertDeliveredError, AlertNotFoundError
 from domain.errors import (
     CircuitNotFoundError,
     DependencyDownError,
@@ -63,6 +64,10 @@ _KINDS: Final[dict[type[DeskstreamError], Kind]] = {
     JobNotFoundError: Kind("job-not-found", HTTPStatus.NOT_FOUND),
     TicketNotFoundError: Kind("ticket-not-found", HTTPStatus.NOT_FOUND),
     TenantNotFoundError: Kind("tenant-not-found", HTTPStatus.NOT_FOUND),
+    AlertNotFoundError: Kind("alert-not-found", HTTPStatus.NOT_FOUND),
+    AlertDeliveredError: Kind(
+        "alert-delivered", HTTPStatus.CONFLICT, lambda e: {"alert_id": e.alert_id}
+    ),
     CircuitNotFoundError: Kind("circuit-not-found", HTTPStatus.NOT_FOUND),
     TenantBusyError: Kind("tenant-busy", HTTPStatus.CONFLICT, lambda e: {"job_id": e.job_id}),
     RunEndedError: Kind("run-ended", HTTPStatus.CONFLICT, _ended),

@@ -76,6 +76,10 @@ class TenantScope:
         """The audits of the tenant's runs."""
         return await self._active(collections.INGESTION_LOGS)
 
+    def alerts(self) -> TenantCollection:
+        """The tenant's alerts, which no rebuild touches."""
+        return TenantCollection(self._mongo[collections.ALERTS], self.tenant_id)
+
     async def _active(self, model: str) -> TenantCollection:
         if self._names is None:
             self._names = await active(self._mongo)

@@ -8,15 +8,17 @@ import httpx
 import structlog
 from pymongo.errors import PyMongoError
 
+from api.metrics import rendered
 from api.runs import RunQueries
 from api.scope import Deployment, TenantScope
 from api.wakeups import WakeUps
 from domain.errors import CircuitNotFoundError, DependencyDownError
+from infra.alert_backlog import read_backlog, retry_alert
 from infra.backoff import Backoff
 from infra.circuits import Circuit, circuits_of
 from infra.collections import ensure_collections
 from infra.jobs import jobs_of
-from infra.mongo import Mongo
+from infra.mongo import Document, Mongo
 from infra.probes import (
     HaltedPartition,
     Probes,
@@ -71,6 +73,20 @@ class Services:
         if (circuit := self._circuits.get(name)) is None:
             raise CircuitNotFoundError(name)
         return circuit
+
+    async def metrics(self) -> bytes:
+        """The page for Prometheus."""
+        circuits = {name: await circuit.status() for name, circuit in self._circuits.items()}
+        return rendered(await read_backlog(self.mongo), circuits)
+
+    async def retry_alert(self, alert_id: str, tenant_id: str | None) -> Document:
+        """Have an alert sent as soon as may be.
+
+        Raises:
+            AlertNotFoundError: there is none, or not of this tenant.
+            AlertDeliveredError: the receiver has it.
+        """
+        return await retry_alert(self.mongo, alert_id, tenant_id)
 
     async def halted(self) -> list[HaltedPartition]:
         """The partitions that stand still, asked for a bounded time.

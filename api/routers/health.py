@@ -1,10 +1,10 @@
-"""`/health`, `/livez`, `/readyz`: what operators and orchestrators ask."""
+"""`/health`, `/livez`, `/readyz`, `/metrics`: what operators and orchestrators ask."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.answers import JsonResponse
+from api.answers import JsonResponse, Metrics
 from api.dependencies import Connections
 from api.errors import HaltedError, UnhealthyError
 from api.openapi import problems
@@ -43,6 +43,12 @@ async def get_readiness(services: Connections, _: Nothing) -> JsonResponse:
     if halted:
         raise HaltedError([_named(partition) for partition in halted])
     return JsonResponse({"status": "ready"})
+
+
+@router.get("/metrics", response_class=Metrics, responses=problems(503))
+async def get_metrics(services: Connections, _: Nothing) -> Metrics:
+    """What Prometheus reads: alerts that wait, and circuits."""
+    return Metrics(await services.metrics())
 
 
 def _named(partition: HaltedPartition) -> dict[str, str | int]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra import collections
+from infra.leases import NEVER
 from infra.mongo import Document, Mongo
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -32,6 +33,28 @@ def ticket(external_id: str, *, tenant_id: str = "acme", **fields: Any) -> Docum
         },
         "version": 1,
         "changed_at": NOON,
+        **fields,
+    }
+
+
+def alert(alert_id: str, *, tenant_id: str = "acme", **fields: Any) -> Document:
+    """An alert that waits, as a notifier records it."""
+    return {
+        "_id": alert_id,
+        "tenant_id": tenant_id,
+        "ticket_id": "T-1",
+        "version": 1,
+        "action": "created",
+        "urgency": "high",
+        "reason": "created with urgency high (outage: “is down”)",
+        "due_at": NOON,
+        "suppressed": None,
+        "state": "pending",
+        "calls": 0,
+        "begun": False,
+        "next_at": NEVER,
+        "error": None,
+        "ended_at": None,
         **fields,
     }
 

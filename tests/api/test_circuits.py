@@ -28,7 +28,7 @@ CLOSED: Final = {
 
 async def fail(mongo: Mongo, settings: Settings, times: int) -> Circuit:
     """The helpdesk's circuit of another process, after failed calls."""
-    circuit = Circuit(mongo, "helpdesk", circuit_rules(settings))
+    circuit = Circuit(mongo, "helpdesk", circuit_rules(settings, 30.0))
     for _ in range(times):
         admission = await circuit.admit()
         assert isinstance(admission, Admission)

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from infra import collections
 from infra.settings import Settings
-from tests.api.documents import change, run_audit, ticket
+from tests.api.documents import alert, change, run_audit, ticket
 
 EXAMPLES = bounded(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 CHECKS = [
@@ -30,7 +30,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-KNOWN = {"tenant_id": "acme", "ticket_id": "T-1", "job_id": "job-1"}
+KNOWN = {"tenant_id": "acme", "ticket_id": "T-1", "alert_id": "alert-1", "job_id": "job-1"}
 
 
 def document() -> dict[str, Any]:
@@ -49,7 +49,8 @@ OPERATIONS = [
 def test_every_route_says_what_it_answers() -> None:
     paths = document()["paths"]
 
-    assert len(paths) >= 13
+    assert len(paths) >= 16
+    del paths["/metrics"]
     for path, operations in paths.items():
         for operation in operations.values():
             answers = operation["responses"]
@@ -85,6 +86,7 @@ def api_schema(
     database = client[own.mongodb_database]
     database[collections.TICKETS].insert_many([ticket("T-1"), ticket("T-2", source=None)])
     database[collections.TICKET_HISTORY].insert_one(change("T-1", 1))
+    database[collections.ALERTS].insert_one(alert("alert-1"))
     database[collections.INGESTION_LOGS].insert_one(run_audit("job-1"))
     yield schemathesis.openapi.from_asgi("/openapi.json", create_app(own))
     asgi.shutdown_lifespans()

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 import api as api_package
 from infra import collections
 from infra.mongo import Mongo
-from tests.api.documents import NOON, change, run_audit, store, ticket
+from tests.api.documents import NOON, alert, change, run_audit, store, ticket
 
 MINE = "acme"
 THEIRS = "globex"
@@ -21,6 +21,7 @@ OF_NO_TENANT = {
     "/health",
     "/livez",
     "/readyz",
+    "/metrics",
     "/circuit/{name}/status",
     "/openapi.json",
     "/docs",
@@ -35,7 +36,7 @@ def requests(app: FastAPI, tenant_id: str) -> list[str]:
         if path in OF_NO_TENANT or "get" not in operations:
             continue
         named = {p["name"] for p in operations["get"]["parameters"] if p["in"] == "query"}
-        asked = path.format(tenant_id=tenant_id, ticket_id=SECRET, job_id=SECRET)
+        asked = path.format(tenant_id=tenant_id, ticket_id=SECRET, job_id=SECRET, alert_id=SECRET)
         flags = dict.fromkeys({"include_deleted", "include_total"} & named, "true")
         query = {"tenant_id": tenant_id, **flags} if "tenant_id" in named else flags
         urls.append(f"{asked}?{urlencode(query)}" if query else asked)
@@ -58,6 +59,7 @@ async def fill(mongo: Mongo) -> None:
             requires_action=True,
         ),
     )
+    await mongo[collections.ALERTS].insert_one(alert(SECRET, tenant_id=THEIRS))
     await mongo[collections.TICKET_HISTORY].insert_one(change(SECRET, 1, tenant_id=THEIRS))
     await mongo[collections.INGESTION_LOGS].insert_one(run_audit(SECRET, tenant_id=THEIRS))
     lease = {"job_id": SECRET, "crawl_id": SECRET, "token": 1, "acquired_at": NOON}
@@ -73,7 +75,7 @@ async def test_no_route_shows_another_tenants_anything(
 
     answers = [(url, await api.get(url)) for url in requests(app, MINE)]
 
-    assert len(answers) >= 9
+    assert len(answers) >= 11
     for url, answer in answers:
         if SECRET in url:
             assert answer.status_code == 404, url
