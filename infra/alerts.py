@@ -1,30 +1,27 @@
 """The alerts as they are kept: recorded with a checkpoint, sent under a lease, kept for ever.
 
 A document has what `Alert` has, and `state`, `calls` (so far), `next_at` (when it may be taken;
-while a call is out: from whoever seems lost), `begun` (see `domain.alert_order`), `error` (of the
-last call), `ended_at`.  While a call is out it also has `slot`, 0 to ALERT_CONCURRENCY - 1 and
-unique over all processes, and `owner`, whose call it is.
+while a call is out: from whoever seems lost), `begun` and `turn_at` (see `domain.alert_turns`),
+`error` (of the last call), `ended_at`.  While a call is out it also has `slot`, 0 to
+ALERT_CONCURRENCY - 1 and unique over all processes, and `owner`, whose call it is.
 """
 
 import uuid
 from collections.abc import Iterable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from domain.alert_order import standing
+from domain.alert_turns import is_begun, most_begun
 from domain.alerts import Alert
 from infra import collections
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo, Session, insert_missing
 
-Order: TypeAlias = list[tuple[str, int]]
-
 _PENDING: Final[Document] = {"state": "pending"}
 _IS_DUE: Final[Document] = {"$expr": {"$lte": ["$next_at", "$$NOW"]}}
-_FURTHEST_FIRST: Final[Order] = [("calls", DESCENDING), ("due_at", ASCENDING)]
-_OLDEST_FIRST: Final[Order] = [("due_at", ASCENDING), ("_id", ASCENDING)]
+_OLDEST_FIRST: Final = [("turn_at", ASCENDING), ("_id", ASCENDING)]
 
 
 class Vacancy(NamedTuple):
@@ -91,14 +88,12 @@ class Alerts:
             return await self._take({"slot": slot, "owner": predecessor}, slot)
         waiting = {**_PENDING, "slot": {"$exists": False}, **_IS_DUE}
         try:
-            if claim := await self._take({**waiting, "begun": True}, slot):
-                return claim
-            begun = {**_PENDING, "begun": True}
-            if await self._alerts.count_documents(begun, limit=self._slots) < self._slots:
-                return await self._take({**waiting, "begun": False}, slot, _OLDEST_FIRST)
+            begun = await self._alerts.count_documents({**_PENDING, "begun": True})
+            if begun >= most_begun(self._slots):
+                waiting["begun"] = True
+            return await self._take(waiting, slot)
         except DuplicateKeyError:
             return None  # another process has that slot now
-        return None
 
     async def deliver(self, claim: Claim) -> bool:
         """Note that the receiver has it; False if the lease was lost before."""
@@ -110,18 +105,18 @@ class Alerts:
 
     async def postpone(self, claim: Claim, reason: str, seconds: float) -> bool:
         """Note that the call failed, and when the next may be; False if the lease was lost."""
-        begun = standing(claim.calls) == "begun"
         again = {"$add": ["$$NOW", round(seconds * 1000)]}
-        return await self._change(claim, {"error": reason, "next_at": again, "begun": begun})
+        begun = is_begun(claim.calls)
+        place = "$turn_at" if begun else again
+        return await self._change(
+            claim, {"error": reason, "next_at": again, "turn_at": place, "begun": begun}
+        )
 
     async def give_back(self, claim: Claim) -> bool:
         """Let another send it at once: nobody knows what came of the call."""
-        begun = standing(claim.calls) == "begun"
-        return await self._change(claim, {"next_at": "$$NOW", "begun": begun})
+        return await self._change(claim, {"next_at": "$$NOW", "begun": is_begun(claim.calls)})
 
-    async def _take(
-        self, wanted: Document, slot: int, order: Order = _FURTHEST_FIRST
-    ) -> Claim | None:
+    async def _take(self, wanted: Document, slot: int) -> Claim | None:
         claim = uuid.uuid4().hex
         taken = {
             "slot": slot,
@@ -133,7 +128,7 @@ class Alerts:
         found: Document | None = await self._alerts.find_one_and_update(
             wanted,
             [{"$set": taken}],
-            sort=order,
+            sort=_OLDEST_FIRST,
             return_document=ReturnDocument.AFTER,
         )
         if found is None:
@@ -162,6 +157,7 @@ def _document(alert: Alert) -> Document:
         "state": "pending" if alert.suppressed is None else "suppressed",
         "calls": 0,
         "begun": False,
+        "turn_at": alert.due_at,
         "next_at": NEVER,
         "error": None,
         "ended_at": None,

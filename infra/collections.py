@@ -134,7 +134,8 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         _index(_TENANT, ("due_at", DESCENDING), ("_id", DESCENDING), name="newest"),
         _index(_TENANT, *_by("state"), ("due_at", DESCENDING), ("_id", DESCENDING), name="state"),
         _index(*_by("next_at"), name="due", partialFilterExpression=_WAITING),
-        _index(*_by("begun", "due_at", "_id"), name="turn", partialFilterExpression=_WAITING),
+        _index(*_by("turn_at", "_id", "next_at"), name="turn", partialFilterExpression=_WAITING),
+        _index(*_by("begun"), name="begun", partialFilterExpression={"begun": True}),
         _index(*_by("state", "due_at"), name="backlog"),
         # At most ALERT_CONCURRENCY calls are out: each holds one of so many numbers.
         _index(

@@ -52,6 +52,7 @@ def alert(alert_id: str, *, tenant_id: str = "acme", **fields: Any) -> Document:
         "state": "pending",
         "calls": 0,
         "begun": False,
+        "turn_at": NOON,
         "next_at": NEVER,
         "error": None,
         "ended_at": None,

@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 
 from infra.settings import Settings
 from notifications.notifier import run_notifier
-from projections.projector import run_projector
 from streams.worker import run_worker
 from tests.integration.pipeline import eventually
 
@@ -24,8 +23,8 @@ Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("name", "service"),
-    [("worker", run_worker), ("projector", run_projector), ("notifier", run_notifier)],
-    ids=["worker", "projector", "notifier"],
+    [("worker", run_worker), ("notifier", run_notifier)],
+    ids=["worker", "notifier"],
 )
 async def test_a_process_ends_within_ten_seconds_though_its_consumer_does_not(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, service: Service
