@@ -12,6 +12,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from benchmarks.alerting import alerts as alert_figures
 from benchmarks.crawling import crawl
 from benchmarks.figures import Figure, table
 from benchmarks.long_crawl import long_crawl as long_crawl_figures
@@ -27,6 +28,7 @@ def main(
     scale: Annotated[float, typer.Option(help="Of every workload, for a quick look.")] = 1.0,
     long_crawl: Annotated[int, typer.Option(help="Only a crawl of so many tickets.")] = 0,
     rebuild: Annotated[int, typer.Option(help="Only a rebuild of so many events.")] = 0,
+    alerts: Annotated[int, typer.Option(help="Only alerts, so many of them.")] = 0,
     keep: Annotated[bool, typer.Option(help="Write the results file.")] = True,
 ) -> None:
     """Measure, print a table, and keep the figures as JSON."""
@@ -34,20 +36,22 @@ def main(
     with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as directory:
         root = Path(directory)
         with Engines.local(root / "engines") as engines:
-            figures = asyncio.run(_measure(engines, root, scale, (long_crawl, rebuild)))
+            figures = asyncio.run(_measure(engines, root, scale, (long_crawl, rebuild, alerts)))
     Console().print(table(figures))
     if keep:
         typer.echo(f"kept in {_keep(figures, scale)}")
 
 
 async def _measure(
-    engines: Engines, logs: Path, scale: float, alone: tuple[int, int]
+    engines: Engines, logs: Path, scale: float, alone: tuple[int, int, int]
 ) -> list[Figure]:
-    rows, events = alone
+    rows, events, urgent = alone
     if rows:
         return await long_crawl_figures(engines, logs, rows)
     if events:
         return await rebuild_figures(engines, logs, events)
+    if urgent:
+        return await alert_figures(engines, logs, urgent)
     return [
         await raw_to_readable(engines, logs, int(40_000 * scale)),
         await changes_to_readable(engines, logs, int(100_000 * scale)),

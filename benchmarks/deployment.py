@@ -17,7 +17,7 @@ from dev.engines import Engines
 from dev.environment import environment_of
 from infra.collections import ensure_collections
 from infra.log_reader import LogReader
-from infra.mongo import Mongo
+from infra.mongo import Document, Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
 
@@ -40,10 +40,11 @@ class Deployment:
         }
 
     @contextmanager
-    def running(self, service: str) -> Iterator[None]:
-        """Run `deskstream <service>` inside the block."""
+    def running(self, service: str, name: str | None = None) -> Iterator[None]:
+        """Run `deskstream <service>` inside the block, shown as `name`."""
+        name = name or service
         environment = os.environ | self.environment()
-        with (self._logs / f"{service}.log").open("ab") as output:
+        with (self._logs / f"{name}.log").open("ab") as output:
             process = psutil.Popen(
                 [str(Path(sys.executable).with_name("deskstream")), service],
                 cwd=_ROOT,
@@ -52,7 +53,7 @@ class Deployment:
                 stdout=output,
                 stderr=output,
             )
-        self._processes[service] = process
+        self._processes[name] = process
         try:
             yield
         finally:
@@ -61,11 +62,15 @@ class Deployment:
                 process.wait(_STOP_SECONDS)
             except psutil.TimeoutExpired:
                 process.kill()
-            del self._processes[service]
+            del self._processes[name]
 
     def environment(self) -> dict[str, str]:
         """The settings, for processes of ours."""
         return environment_of(self.settings)
+
+    def processes(self) -> Iterator[tuple[str, psutil.Process]]:
+        """Those of ours that run, by name."""
+        yield from self._processes.items()
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time that each process has used so far, ours (the load generator) included."""
@@ -81,6 +86,14 @@ class Deployment:
         wanted = {"consumer": consumer}
         found = self.mongo["checkpoints"].find(wanted, {"next_offset": 1})
         return sum([document["next_offset"] async for document in found])
+
+    async def until_there_are(self, count: int, collection: str, wanted: Document) -> float:
+        """Wait until so many documents match; return the loop's time then."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if await self.mongo[collection].count_documents(wanted) >= count:
+                return loop.time()
+            await asyncio.sleep(0.1)
 
     async def until(self, consumer: str, count: int, *, seconds: float = 120.0) -> float:
         """Wait until a consumer's checkpoints reach `count`; return the loop's time then."""

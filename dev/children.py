@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -15,13 +16,17 @@ from dev.run_errors import ChildDiedError, NotReadyError, StopRequested
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _POLL_SECONDS: Final = 0.05
-_LOUD: Final = re.compile(r'\[(?:warning|error|critical) *\]|"level": "(?:warning|error|critical)"')
+_LOUD: Final = re.compile(
+    r'\[(?:warning|error|critical) *\] *(?P<plain>\S+)|"level": "(?:warning|error|critical)"'
+)
+_JSON_EVENT: Final = re.compile(r'"event": "([^"]*)"')
+_SHOWN: Final = 3  # lines of one event; a receiver that is down says the same for hours
 
 Say = Callable[[str], None]
 
 
 class Child:
-    """One process: all it writes goes to `log`, its warnings and errors to `say` as well.
+    """One process: all it writes goes to `log`, to `say` its first warnings and errors of a kind.
 
     It has a session of its own, so that Ctrl-C reaches it through us alone, and dies with us.
     """
@@ -33,6 +38,7 @@ class Child:
         self.log = log
         self._say = say
         self._said: set[str] = set()
+        self._loud: Counter[str] = Counter()
         self._process = subprocess.Popen(  # noqa: S603 (our own modules)
             command,
             cwd=_ROOT,
@@ -79,8 +85,17 @@ class Child:
                 log.write(line)
                 text = line.decode(errors="replace").rstrip()
                 self._said.update(text.split())
-                if _LOUD.search(text):
-                    self._say(f"{self.name} | {text}")
+                self._show(text)
+
+    def _show(self, text: str) -> None:
+        if (loud := _LOUD.search(text)) is None:
+            return
+        json = _JSON_EVENT.search(text)
+        event = loud["plain"] or (json[1] if json else text)
+        self._loud[event] += 1
+        if self._loud[event] <= _SHOWN:
+            rest = f" (more of these only in {self.log})" if self._loud[event] == _SHOWN else ""
+            self._say(f"{self.name} | {text}{rest}")
 
 
 class Supervisor:

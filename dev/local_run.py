@@ -77,13 +77,13 @@ class LocalRun:
             self.say(sentence)
 
     def start_services(self) -> None:
-        """Start a worker, a projector and the API."""
+        """Start a worker, a projector, a notifier and the API."""
         environment = os.environ | _UNBUFFERED
         if environment.get("LOG_LEVEL") != "DEBUG":
             environment["LOG_LEVEL"] = "INFO"  # the files hold all; the screen shows warnings
         children: list[Child] = []  # those that were started, also if one after them fails
         self._ends.callback(self.supervisor.stop, children, _SERVICES_STOP_SECONDS)
-        for name in ("api", "worker", "projector"):
+        for name in ("api", "worker", "projector", "notifier"):
             command = [sys.executable, "-m", "cli", name]
             child = self.supervisor.start(name, command, environment)
             children.append(child)

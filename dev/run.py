@@ -22,6 +22,8 @@ from dev.own_engines import become_compose, docker_serves
 from dev.ports import require_free
 from dev.run_errors import RunError, StopRequested
 from dev.run_summary import Summary, own_counts, print_summary, read_statistics
+from infra.alert_backlog import Backlog, read_backlog
+from infra.mongo import Mongo
 from infra.settings import Settings, load_settings
 from infra.telemetry import configure_logging
 
@@ -95,6 +97,7 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
             stats=read_statistics(api, completed),
             own_counts=own_counts(settings.helpdesk_url),
             growth=asyncio.run(growth_since(settings, before)),
+            alerts=asyncio.run(_alerts(settings)),
             seconds=time.time() - psutil.Process(os.getpid()).create_time(),
             urls={"API": api.url, "docs": f"{api.url}/docs", "helpdesk": settings.helpdesk_url},
         )
@@ -105,6 +108,14 @@ async def _prepare_log(settings: Settings) -> dict[int, int]:
     await create_topics(settings, _PATIENCE_SECONDS)
     await wait_for_groups(settings, _PATIENCE_SECONDS)
     return await end_of_log(settings)
+
+
+async def _alerts(settings: Settings) -> Backlog:
+    mongo = Mongo(settings)
+    try:
+        return await read_backlog(mongo)
+    finally:
+        mongo.close()
 
 
 def _run_in_containers(missing: EngineError) -> None:

@@ -11,6 +11,7 @@ from cli.api_client import ApiClient
 from cli.output import table
 from cli.runs import COUNTERS, Run, counter_rows
 from dev.log_growth import Growth
+from infra.alert_backlog import Backlog
 
 _MOST_KEYWORDS: Final = 6
 
@@ -22,6 +23,7 @@ class Summary(NamedTuple):
     stats: dict[str, dict[str, Any]]
     own_counts: dict[str, int] | None
     growth: Growth
+    alerts: Backlog
     seconds: float
     urls: dict[str, str]
 
@@ -63,6 +65,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     for line in (
         f"tickets.changes: {growth.records:,} records appended = {growth.events:,} change events"
         f" appended + {growth.records - growth.events:,} run markers",
+        f"alerts: {summary.alerts.pending:,} wait to be delivered",
         f"from start to summary: {summary.seconds:.1f} s",
         "",
         *(f"{name:<9} {url}" for name, url in summary.urls.items()),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dev.module_map import drawn
+
 ROOT = Path(__file__).parents[2]
 SMALL = ("domain", "infra", "streams", "projections", "notifications", "api")
 OTHERS = ("cli", "dev", "benchmarks")
@@ -123,3 +125,10 @@ def test_every_package_of_code_is_known_and_installed() -> None:
         for path in (ROOT / package).rglob("__init__.py")
     }
     assert nested <= installed
+
+
+def test_the_map_shows_every_module_as_it_is() -> None:
+    """`python -m dev.module_map` draws it anew."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+
+    assert drawn(text) == text

@@ -63,6 +63,18 @@ def test_the_log_has_all_and_the_screen_what_matters(stage: Stage) -> None:
     assert stage.said == [f"child | {line}" for line in lines[1:]]
 
 
+def test_what_is_said_again_and_again_is_shown_three_times(stage: Stage) -> None:
+    odd = [f"now [warning  ] circuit_opened failures={number}" for number in range(5)]
+    bad = ['{"level": "error", "event": "bad"}'] * 5
+    child = stage.start(f"print({chr(10).join([*odd, *bad])!r}); {SLEEPER}")
+    stage.ready(child)
+
+    rest = f" (more of these only in {child.log})"
+    shown = [*odd[:2], odd[2] + rest, *bad[:2], bad[2] + rest]
+    assert stage.said == [f"child | {line}" for line in shown]
+    assert child.log.read_text().splitlines() == [*odd, *bad, "ready"]
+
+
 def test_a_death_is_reported_by_name_with_its_last_words(stage: Stage) -> None:
     stage.start(SLEEPER, "steady")
     stage.start("import sys; print('last words'); sys.exit(3)", "weak")
