@@ -54,6 +54,7 @@ class Stage:
         self._known: dict[int, Checkpoint] = {}
         self._silence = Silence(topic, reader)
         self._halted: dict[int, str] = {}
+        self._unreadable: dict[int, str] = {}
         self._turn = asyncio.Lock()
 
     async def absorb(self, records: Sequence[Record]) -> None:
@@ -96,23 +97,25 @@ class Stage:
                     return
                 await self._advance({p: r for p, r in pending.items() if p not in self._halted})
                 return
+            except NewerEventError as error:
+                await self._halt_unreadable(pending, str(error))
+                return
             except FenceError as error:
                 log.info("fence_met", topic=self._topic, checkpoint=error.checkpoint)
-                self._forget(pending)
-                await backoff.sleep()
-            except NewerEventError as error:
-                # Passed over it would be lost; a process of a later release takes it up.
-                log.error("release_too_old", topic=self._topic, reason=str(error))
-                self._forget(pending)
-                await backoff.sleep()
-            except LogMismatchError as error:
-                log.warning("log_mismatched", topic=self._topic, reason=str(error))
-                self._forget(pending)
-                await backoff.sleep()
-            except (PyMongoError, KafkaError) as error:
+            except (LogMismatchError, PyMongoError, KafkaError) as error:
                 log.warning("stage_delayed", topic=self._topic, reason=repr(error))
-                self._forget(pending)
-                await backoff.sleep()
+            self._forget(pending)
+            await backoff.sleep()
+
+    async def _halt_unreadable(self, pending: Mapping[int, Sequence[Record]], reason: str) -> None:
+        """Stand still where an event of a later release is, until a process of that one comes."""
+        self._forget(pending)
+        for partition, records in pending.items():
+            if len(pending) > 1:
+                await self._patiently({partition: records})
+            else:
+                self._unreadable[partition] = reason
+                await self._judge(partition, reason)
 
     def _forget(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
@@ -126,7 +129,7 @@ class Stage:
         await self._checkpoints.create({p: start for p, (start, _) in bounds.items()})
         opened = await self._step.open(new)
         for partition, reason in (await objections(self._reader, self._topic, opened)).items():
-            await self._judge(partition, reason)
+            await self._judge(partition, reason or self._unreadable.get(partition))
         self._known |= {p: c for p, c in opened.items() if p not in self._halted}
         self._silence.begin(new)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.errors import AutoReconnect
 
-from domain.errors import FenceError
+from domain.errors import FenceError, NewerEventError
 from domain.retry import RetryPolicy
 from infra.backoff import Backoff
 from infra.checkpoints import Checkpoint, record_hash
@@ -34,6 +34,7 @@ class World:
     faults: list[str] = field(default_factory=list)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
+    unreadable: int | None = None
 
     async def create(self, starts: Mapping[int, int]) -> None:
         """The checkpoints' port."""
@@ -55,6 +56,8 @@ class World:
         self.entered.set()
         if self.gate is not None:
             await self.gate.wait()
+        if self.unreadable in slices:
+            raise NewerEventError(2, 1)
         fault = self.faults.pop() if self.faults else ""
         if fault == "down":
             raise AutoReconnect("down")
@@ -316,6 +319,26 @@ async def test_a_range_that_vanishes_while_it_is_read_halts_the_partition() -> N
 
     assert _offsets(world) == [0, 1]
     assert world.halted[0] == "the checkpoint is at 2, the log holds 4 to 6"
+
+
+async def test_an_event_of_a_later_release_halts_its_partition_until_such_a_process_comes() -> None:
+    world, log = World(), _log(4, 4, 4)
+    world.unreadable = 1
+    stage = _stage(world, log)
+
+    await stage.absorb([_record(0, 3), _record(1, 3), _record(2, 3)])
+    for _ in range(3):
+        await stage.tend({0, 1, 2})
+
+    assert (_offsets(world, 0), _offsets(world, 2)) == ([0, 1, 2, 3], [0, 1, 2, 3])
+    assert _offsets(world, 1) == []
+    assert world.halted[1] == str(NewerEventError(2, 1))
+    assert await stage.positions({0, 1, 2}) == {0: 4, 2: 4}
+
+    world.unreadable = None
+    await _stage(world, log).absorb([_record(1, 3)])
+    assert _offsets(world, 1) == [0, 1, 2, 3]
+    assert world.halted[1] is None
 
 
 async def test_a_new_consumer_begins_where_the_log_does() -> None:
