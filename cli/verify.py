@@ -52,6 +52,7 @@ async def _verify(settings: "Settings", tenant: str | None, *, quiet: bool) -> "
     from infra.log_scan import LogScan
     from infra.mongo import Mongo
     from projections.verification import verify_live
+    from projections.verification_shares import verify_shared
     from projections.verification_task import Sources
 
     mongo, reader, scan = Mongo(settings), LogReader(settings), LogScan(settings)
@@ -59,7 +60,8 @@ async def _verify(settings: "Settings", tenant: str | None, *, quiet: bool) -> "
         await mongo.check_replica_set()
         with nullcontext(Silent()) if quiet else showing(Console(stderr=True)) as view:
             sources = Sources(mongo, reader, scan)
-            return await verify_live(sources, tenant=tenant, watch=view.show)
+            by = partial(verify_shared, settings)
+            return await verify_live(sources, tenant=tenant, watch=view.show, by=by)
     finally:
         await scan.stop()
         await reader.stop()

@@ -27,14 +27,21 @@ class Engines:
         mongo_port: int | None = None,
         jars: Path = JARS,
         bound: bool = True,
+        cache_gigabytes: float = 1.0,
     ) -> Self:
         """Return engines, not started yet, with their data under `root`; no port: a free one.
 
+        `cache_gigabytes` is MongoDB's.
         `bound` engines die with this process, however it ends; others go on in the background.
         """
         return cls(
             KafkaBroker(root / "kafka", kafka_port or free_port(), jars, bound=bound),
-            Mongod(root / "mongod", mongo_port or free_port(), bound=bound),
+            Mongod(
+                root / "mongod",
+                mongo_port or free_port(),
+                bound=bound,
+                cache_gigabytes=cache_gigabytes,
+            ),
         )
 
     @property

@@ -66,6 +66,14 @@ class NothingKeptError(DeskstreamError):
         super().__init__(f"no earlier generation of {consumer} is kept")
 
 
+class VerificationBrokenError(DeskstreamError):
+    """A process that verified could not go on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the verification was broken off: {reason}")
+        self.reason = reason
+
+
 class ShadowUnsoundError(DeskstreamError):
     """The rebuilt read models are not what an independent fold of the log says."""
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -38,6 +39,10 @@ def _mongodb_uri(value: str) -> str:
 def _http_url(value: str) -> str:
     if not re.match(r"https?://[^/\s]+", value):
         raise ValueError("begins with http:// or https:// and names a host")
+    try:
+        urlsplit(value).port  # noqa: B018 (reading it is what checks it)
+    except ValueError:
+        raise ValueError("is no address: host or port is wrong") from None
     return value.rstrip("/")
 
 

@@ -31,6 +31,7 @@ class Delivery:
         self._calls = calls
         self._call_seconds = call_seconds
         self._out: set[asyncio.Task[float]] = set()
+        self._ends: list[asyncio.Task[float]] = []
         self._news = asyncio.Event()
         self._succeeding_from = 0.0
         self._quiet_until = 0.0
@@ -59,7 +60,13 @@ class Delivery:
             await self._finish()
 
     async def _begin(self) -> float:
-        """Begin one call; return for how long there is nothing to do."""
+        """Begin one call; return for how long there is nothing to do.
+
+        What a call raised is raised here: nobody foresaw it, and the alert was given back.
+        """
+        while self._ends:
+            quiet = self._ends.pop().result()
+            self._quiet_until = max(self._quiet_until, time.monotonic() + quiet)
         if (quiet := self._quiet_until - time.monotonic()) > 0:
             return quiet
         due = await self._alerts.seconds_until_due()
@@ -90,7 +97,7 @@ class Delivery:
     def _ended(self, call: asyncio.Task[float]) -> None:
         self._out.discard(call)
         if not call.cancelled():
-            self._quiet_until = max(self._quiet_until, time.monotonic() + call.result())
+            self._ends.append(call)
         self.wake()
 
     async def _sleep(self, seconds: float) -> None:

@@ -71,6 +71,17 @@ class Report:
             self.explained += 1
             self.differences += differences
 
+    def join(self, other: "Report") -> None:
+        """Take in what was found elsewhere."""
+        self.events += other.events
+        self.documents += other.documents
+        self.differing += other.differing
+        self.unchecked += other.unchecked
+        self.verified += other.verified
+        if self.explained < EXPLAINED:
+            self.explained += other.explained
+            self.differences += other.differences
+
 
 def field_differences(
     expected: Any,  # noqa: ANN401 (values of documents)

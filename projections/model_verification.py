@@ -47,6 +47,8 @@ class ModelVerification:
             task.report.unchecked.append(f"there is no topic {topic}")
             return
         self.partitions = len(partitions)
+        if task.only is not None:
+            partitions = [partition for partition in partitions if partition in task.only]
         offsets = {p: await task.subject.offset(topic, p) for p in partitions}
         for partition in await self._complete(partitions):
             self.tails[partition] = offsets[partition]

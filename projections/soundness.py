@@ -8,7 +8,7 @@ from infra.settings import Settings
 from projections.rebuild import Check, Progress, View
 from projections.shadow import Shadow
 from projections.subjects import shadow_subject
-from projections.verification import verify
+from projections.verification_shares import verify_shared
 from projections.verification_task import Progress as Verified
 from projections.verification_task import Sources
 
@@ -32,7 +32,8 @@ def verified(settings: Settings, mongo: Mongo, reader: LogReader, view: View) ->
         scan = LogScan(settings)
         try:
             sources = Sources(mongo, reader, scan)
-            report = await verify(sources, shadow_subject(shadow), watch=watch)
+            subject = shadow_subject(shadow)
+            report = await verify_shared(settings, sources, subject, tenant=None, watch=watch)
         finally:
             await scan.stop()
         if report.differing or report.unchecked:

@@ -33,7 +33,10 @@ Watch = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Task:
-    """The verification of one read model, of all tenants or of one."""
+    """The verification of one read model, of all tenants or of one.
+
+    `only` names the partitions that are verified; None: all.
+    """
 
     sources: Sources
     subject: Subject
@@ -42,6 +45,7 @@ class Task:
     report: Report
     progress: Progress
     watch: Watch
+    only: frozenset[int] | None = None
 
     def has_read(self, count: int) -> None:
         """Tell of records that were read."""

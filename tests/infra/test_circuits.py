@@ -242,6 +242,18 @@ def test_a_window_too_small_to_ever_open_stops_the_start(monkeypatch: pytest.Mon
     assert load_settings().breaker_window == 11
 
 
+@pytest.mark.parametrize("url", ["ftp://token", "http://", "http://token[", "http://h:99999999"])
+def test_a_wrong_notify_url_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("NOTIFY_URL", url)
+
+    with pytest.raises(SettingsError, match=r"^NOTIFY_URL: ") as refused:
+        load_settings()
+
+    assert "token" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

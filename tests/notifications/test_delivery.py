@@ -1,14 +1,19 @@
 """Alerts arrive, all of them, once, whatever the receiver does."""
 
+import asyncio
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from dev.helpdesk.faults import Drop, Hang, Refusal, SlowAnswer
+from dev.helpdesk.helpdesk import HelpdeskSettings
+from dev.helpdesk.server import HelpdeskServer
 from domain.alert_turns import most_begun
 from domain.retry import RetryPolicy
 from infra.circuits import NOTIFY, circuits_of
+from notifications.receiver import Receiver
 from tests.integration.pipeline import eventually
 from tests.notifications.notified import Notified, urgent
 
@@ -103,6 +108,43 @@ async def test_whatever_goes_wrong_for_a_while_loses_nothing(
     assert desk.receiver.faults_fired() == [trouble[0].times]
     keys = {call.body["ticket_id"]: call.idempotency_key for call in desk.calls()}
     assert all(call.idempotency_key == keys[call.body["ticket_id"]] for call in desk.calls())
+
+
+async def test_a_receiver_that_is_down_for_long_gets_everything_when_it_is_back(
+    desk: Notified,
+) -> None:
+    """Down for four times as long as the circuit stays open: in the field, for minutes."""
+    with HelpdeskServer(HelpdeskSettings(tickets=1, limit=0, notify_failures=0)) as absent:
+        absent.stop()
+        async with desk.notifiers(2, helpdesk_url=absent.url):
+            await desk.publish(urgent(12))
+            await eventually(desk.circuit_phase, lambda phase: phase == "open")
+            await asyncio.sleep(4 * desk.settings.breaker_open_seconds)
+            assert await desk.states() == {"pending": 12}
+            absent.start()
+            absent.wait_ready()
+            await desk.until(delivered=12)
+
+        keys = Counter(call.idempotency_key for call in absent.notifications())
+    assert keys == {alert["_id"]: 1 for alert in await desk.alerts()}
+
+
+async def test_what_nobody_foresaw_ends_the_notifier_and_gives_the_alert_back(
+    desk: Notified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    async def work() -> None:
+        async with desk.notifiers():
+            monkeypatch.setattr(Receiver, "send", fail)
+            await desk.publish(urgent())
+            await eventually(desk.alerts, lambda alerts: bool(alerts) and alerts[0]["calls"] > 0)
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        await work()
+    (alert,) = await desk.alerts()
+    assert (alert["state"], "slot" in alert) == ("pending", False)
 
 
 async def test_while_the_circuit_is_open_no_call_leaves_any_process(desk: Notified) -> None:

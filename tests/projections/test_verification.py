@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from pydantic import SecretStr
 
 from domain.identity import partition_of
+from domain.rebuild_errors import VerificationBrokenError
 from domain.topics import CHANGES
 from infra.kafka import Outgoing
 from infra.mongo import Mongo, Session, snapshot
@@ -18,6 +20,7 @@ from infra.settings import Settings
 from projections import model_verification, second_look
 from projections.differences import Difference, Report
 from projections.projector import run_projector
+from projections.verification_task import Progress
 from tests.projections.written_log import WrittenLog, audit, change, lives, written_log
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("topics")]
@@ -55,6 +58,36 @@ async def test_what_was_projected_is_clean_also_in_parts_and_small_batches(
         assert report.events == len(events) + 20 + 3
         assert report.documents == 30 + 30 * 4 + 2
         assert sum(v.next_offset for v in report.verified) == report.events
+
+
+async def test_processes_that_share_the_work_make_no_difference(log: WrittenLog) -> None:
+    await log.append(*lives(30, 4))
+    await log.append_audits(audit("run-1"), audit("run-2"))
+    await log.project()
+    tickets = log.mongo["tickets"]
+    some = await tickets.find({}, {"_id": 1}).sort("_id").to_list(3)
+    await tickets.update_one({"_id": some[0]["_id"]}, {"$set": {"status": "odd"}})
+    await tickets.delete_one({"_id": some[1]["_id"]})
+    await tickets.insert_one({"_id": "acme:nobody", "tenant_id": "acme", "external_id": "nobody"})
+    alone = await log.verify()
+
+    for processes in (1, 2, 3):
+        seen: list[Progress] = []
+        shared = await log.verify_in_processes(processes, seen)
+
+        assert told(shared) == told(alone)
+        assert shared.differing == alone.differing == 3
+        assert (shared.events, shared.documents) == (alone.events, alone.documents)
+        assert sorted(shared.verified) == sorted(alone.verified)
+        assert (seen[-1].read, seen[-1].compared) == (alone.events, alone.documents)
+
+
+async def test_a_process_that_cannot_go_on_is_told(log: WrittenLog) -> None:
+    nowhere = SecretStr("mongodb://127.0.0.1:9/?replicaSet=rs0&serverSelectionTimeoutMS=100")
+    log.settings = log.settings.model_copy(update={"mongodb_uri": nowhere})
+
+    with pytest.raises(VerificationBrokenError, match="ServerSelectionTimeoutError"):
+        await log.verify_in_processes(2, [])
 
 
 async def test_a_changed_document_is_named_with_its_field_and_without_its_text(

@@ -19,8 +19,10 @@ from infra.settlement import Settlement
 from infra.stage import Stage, Step
 from projections.differences import Report
 from projections.ingestion_logs import IngestionLogsStep
+from projections.subjects import live_subject
 from projections.tickets import TicketsStep
 from projections.verification import verify_live
+from projections.verification_shares import shares, verify_in_processes
 from projections.verification_task import Progress, Sources
 
 
@@ -139,6 +141,14 @@ class WrittenLog:
         """Verify what readers see."""
         sources = Sources(self.mongo, self.reader, self.scan)
         return await verify_live(sources, tenant=tenant, watch=_unwatched)
+
+    async def verify_in_processes(self, count: int, seen: list[Progress]) -> Report:
+        """The same, shared by so many processes; `seen` gets what they tell."""
+        sources = Sources(self.mongo, self.reader, self.scan)
+        subject = await live_subject(self.mongo)
+        parts = await shares(self.settings, sources, subject, tenant=None, count=count)
+        assert len(parts) == count
+        return await verify_in_processes(parts, seen.append)
 
     async def _records(self, topic: str) -> AsyncIterator[Record]:
         partitions = await self.reader.partitions(topic)
