@@ -6,13 +6,13 @@ import platform
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import psutil
 import typer
 from rich.console import Console
 
-from benchmarks.alerting import alerts as alert_figures
+from benchmarks.alerting import alert_flood, alert_rate
 from benchmarks.crawling import crawl
 from benchmarks.figures import Figure, table
 from benchmarks.long_crawl import long_crawl as long_crawl_figures
@@ -25,11 +25,21 @@ _CACHE_GIGABYTES = 4.0  # MongoDB's own default is half of the memory, here 11.5
 _RESULTS = Path(__file__).resolve().parent / "results"
 
 
+class Chosen(NamedTuple):
+    """What is measured alone; nothing chosen: what takes a minute."""
+
+    long_crawl: int
+    rebuild: int
+    alerts: int
+    flood: bool
+
+
 def main(
     scale: Annotated[float, typer.Option(help="Of every workload, for a quick look.")] = 1.0,
     long_crawl: Annotated[int, typer.Option(help="Only a crawl of so many tickets.")] = 0,
     rebuild: Annotated[int, typer.Option(help="Only a rebuild of so many events.")] = 0,
-    alerts: Annotated[int, typer.Option(help="Only alerts, so many of them.")] = 0,
+    alerts: Annotated[int, typer.Option(help="Only deliveries of so many alerts.")] = 0,
+    flood: Annotated[bool, typer.Option("--flood", help="Only a flood of alerts.")] = False,
     keep: Annotated[bool, typer.Option(help="Write the results file.")] = True,
 ) -> None:
     """Measure, print a table, and keep the figures as JSON."""
@@ -38,22 +48,22 @@ def main(
         root = Path(directory)
         # With 1 GB, changes that wait to be written fill a fifth of it, and everybody writes them.
         with Engines.local(root / "engines", cache_gigabytes=_CACHE_GIGABYTES) as engines:
-            figures = asyncio.run(_measure(engines, root, scale, (long_crawl, rebuild, alerts)))
+            chosen = Chosen(long_crawl, rebuild, alerts, flood)
+            figures = asyncio.run(_measure(engines, root, scale, chosen))
     Console().print(table(figures))
     if keep:
         typer.echo(f"kept in {_keep(figures, scale)}")
 
 
-async def _measure(
-    engines: Engines, logs: Path, scale: float, alone: tuple[int, int, int]
-) -> list[Figure]:
-    rows, events, urgent = alone
-    if rows:
-        return await long_crawl_figures(engines, logs, rows)
-    if events:
-        return await rebuild_figures(engines, logs, events)
-    if urgent:
-        return await alert_figures(engines, logs, urgent)
+async def _measure(engines: Engines, logs: Path, scale: float, chosen: Chosen) -> list[Figure]:
+    if chosen.long_crawl:
+        return await long_crawl_figures(engines, logs, chosen.long_crawl)
+    if chosen.rebuild:
+        return await rebuild_figures(engines, logs, chosen.rebuild)
+    if chosen.alerts:
+        return await alert_rate(engines, logs, chosen.alerts)
+    if chosen.flood:
+        return await alert_flood(engines, logs)
     return [
         await raw_to_readable(engines, logs, int(40_000 * scale)),
         await changes_to_readable(engines, logs, int(100_000 * scale)),
