@@ -1,5 +1,7 @@
 """Circuit breakers over HTTP: how they stand, and a reset for everybody."""
 
+import gc
+from collections import Counter
 from datetime import timedelta
 from typing import Final
 
@@ -94,11 +96,25 @@ async def test_there_are_no_others(api: httpx.AsyncClient, mongo: Mongo, name: s
     assert await mongo[collections.CIRCUITS].count_documents({}) == 0
 
 
-async def test_unknown_names_make_nothing(api: httpx.AsyncClient, mongo: Mongo) -> None:
-    for number in range(500):
-        await api.post(f"/circuit/unknown-{number}/reset")
+async def test_ten_thousand_unknown_names_cost_nothing(
+    api: httpx.AsyncClient, mongo: Mongo
+) -> None:
+    """Neither a question to MongoDB nor anything that stays in memory."""
+    await mongo.database.command("profile", 2)
+    answers, objects = Counter[int](), []
+    for number in range(5_000):
+        answers[(await api.post(f"/circuit/unknown-{number}/reset")).status_code] += 1
+        answers[(await api.get(f"/circuit/unknown-{number}/status")).status_code] += 1
+        if number in (500, 4_999):
+            gc.collect()
+            objects.append(len(gc.get_objects()))
+    await mongo.database.command("profile", 0)
 
+    assert answers == {404: 10_000}
     assert await mongo[collections.CIRCUITS].count_documents({}) == 0
+    asked = {"ns": mongo[collections.CIRCUITS].full_name, "op": {"$ne": "command"}}
+    assert await mongo.database["system.profile"].count_documents(asked) == 0
+    assert objects[1] - objects[0] < 2_000
 
 
 @pytest.mark.parametrize(
