@@ -94,12 +94,12 @@ async def _until_signalled(service: Service, settings: "Settings") -> None:
         await asyncio.wait({working}, timeout=_STOP_SECONDS)
         working.cancel()
         await asyncio.wait({working}, timeout=_LEFT_SECONDS)
-    await _leave_behind()
+    await _leave_behind(_failure(working))
     if not working.cancelled():
         working.result()
 
 
-async def _leave_behind() -> None:
+async def _leave_behind(failure: BaseException | None) -> None:
     """End the process though tasks of a library take no end; nothing that counts is in memory."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
@@ -109,5 +109,11 @@ async def _leave_behind() -> None:
     _, hanging = await asyncio.wait(left, timeout=_LEFT_SECONDS)
     if hanging:
         logging.getLogger(__name__).warning("tasks left behind: %s", sorted(map(repr, hanging)))
+        if failure is not None:
+            logging.getLogger(__name__).error("the service failed", exc_info=failure)
         logging.shutdown()
-        os._exit(0)
+        os._exit(0 if failure is None else FAILED)
+
+
+def _failure(working: "asyncio.Future[None]") -> BaseException | None:
+    return working.exception() if working.done() and not working.cancelled() else None

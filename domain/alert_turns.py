@@ -13,6 +13,10 @@ from typing import Final
 FAILURES_OF_THE_BEGUN: Final = 5
 
 
+# Nor does one that waits longer than any of those would, as its receiver asked for.
+LONGEST_WAIT_OF_THE_BEGUN: Final = 8.0  # seconds
+
+
 def is_begun(calls: int) -> bool:
     """True if an alert, after so many calls, counts among the few that are to be ended first."""
     return 0 < calls <= FAILURES_OF_THE_BEGUN

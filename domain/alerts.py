@@ -20,14 +20,16 @@ _SHOWN_MATCHES: Final = 3
 _SERVER_ERRORS: Final = 500
 _SUCCESSES: Final = range(200, 300)
 # Refusals of the moment, not of the alert: RFC 9110 (15.5.9), RFC 8470 (5.2), RFC 6585 (4).
-_PASSING: Final = frozenset({408, 425, 429})
+_TOO_MANY: Final = 429
+_PASSING: Final = frozenset({408, 425, _TOO_MANY})
 
 
 class Alert(NamedTuple):
     """One transition of a ticket into urgency high.
 
     `id` is the event's and the receiver's idempotency key.  `due_at` is when the change was
-    observed.  `suppressed` says why nobody is told; None: somebody is.
+    written to the log: a source's own clock may say anything.  `suppressed` says why nobody is
+    told; None: somebody is.
     """
 
     id: str
@@ -48,19 +50,25 @@ class Delivered(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The receiver will never take it, however often it is sent."""
+    """The receiver will never take it, however often it is sent.
+
+    `answer` is what it said, which may repeat the text of a ticket: nothing for a log.
+    """
 
     reason: str
+    answer: str = ""
 
 
 class Failed(NamedTuple):
     """The receiver may take it later.
 
-    `counts` tells whether the circuit is to know; `retry_after` is the header as it came.
+    `counts` tells whether the circuit is to know, `holds_all` whether all calls are meant;
+    `retry_after` is the header as it came.
     """
 
     reason: str
     counts: bool = True
+    holds_all: bool = False
     retry_after: str | None = None
 
 
@@ -76,8 +84,8 @@ def calls_for_alert(event: ChangeEvent) -> bool:
     )
 
 
-def alert_of(event: ChangeEvent, max_age: timedelta) -> Alert | None:
-    """The alert that the event makes due, if it does; `max_age` is of its ticket.
+def alert_of(event: ChangeEvent, written_at: datetime, max_age: timedelta) -> Alert | None:
+    """The alert that an event of the log makes due, if it does; `max_age` is of its ticket.
 
     What is replayed, reclassified or erased makes none.
     """
@@ -91,8 +99,8 @@ def alert_of(event: ChangeEvent, max_age: timedelta) -> Alert | None:
         action=event.type,
         urgency=event.ticket.urgency,
         reason=_reason(event),
-        due_at=event.observed_at,
-        suppressed=_suppression(event, max_age),
+        due_at=written_at,
+        suppressed=_suppression(event, written_at, max_age),
     )
 
 
@@ -103,15 +111,20 @@ def outcome_of(status: int, retry_after: str | None) -> Outcome:
     if status >= _SERVER_ERRORS:
         return Failed(f"answered {status}", retry_after=retry_after)
     if status in _PASSING:
-        return Failed(f"answered {status}", counts=False, retry_after=retry_after)
+        return Failed(
+            f"answered {status}",
+            counts=False,
+            holds_all=status == _TOO_MANY,
+            retry_after=retry_after,
+        )
     return Refused(f"answered {status}")
 
 
-def _suppression(event: ChangeEvent, max_age: timedelta) -> str | None:
+def _suppression(event: ChangeEvent, written_at: datetime, max_age: timedelta) -> str | None:
     ticket = event.ticket
     if ticket.status.casefold() == "closed":
         return "the ticket is closed"
-    if event.observed_at - ticket.created_at > max_age:
+    if written_at - ticket.created_at > max_age:
         return f"the ticket is older than ALERT_MAX_AGE: created {rfc3339(ticket.created_at)}"
     return None
 

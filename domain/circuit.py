@@ -127,6 +127,13 @@ def report(
             return state
 
 
+def is_current(state: CircuitState, admission: Admission) -> bool:
+    """True while the call that was admitted may still go out."""
+    if isinstance(state, HalfOpen):
+        return admission.era == state.era and _is_probe(state, admission)
+    return admission.era == state.era
+
+
 def release(state: CircuitState, admission: Admission) -> CircuitState:
     """The state after a call that taught nothing; if it was the probe, another may be."""
     if isinstance(state, HalfOpen) and _is_probe(state, admission):

@@ -59,7 +59,7 @@ async def retry_alert(mongo: Mongo, alert_id: str, tenant_id: str | None) -> Doc
     if tenant_id is not None:
         wanted["tenant_id"] = tenant_id
     at_once = {"next_at": {"$cond": [{"$gt": ["$slot", None]}, "$next_at", NEVER]}}
-    again = {"state": "pending", "suppressed": None, "ended_at": None}
+    again = {"state": "pending", "suppressed": None, "ended_at": None, "turn_at": "$due_at"}
     found: Document | None = await alerts.find_one_and_update(
         {**wanted, "state": {"$in": _SENT_AGAIN}},
         [{"$set": {**at_once, **again}}],

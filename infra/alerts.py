@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from domain.alert_turns import is_begun, most_begun
+from domain.alert_turns import LONGEST_WAIT_OF_THE_BEGUN, is_begun, most_begun
 from domain.alerts import Alert
 from infra import collections
 from infra.leases import NEVER
@@ -25,10 +25,23 @@ _OLDEST_FIRST: Final = [("turn_at", ASCENDING), ("_id", ASCENDING)]
 
 
 class Vacancy(NamedTuple):
-    """Room for a call; `predecessor` is the claim that stood there too long, if one did."""
+    """Room for a call, and whom it may be of.
+
+    `predecessor` is the claim that stood there too long, if one did; `only_begun` says that none
+    may be begun.
+    """
 
     slot: int
-    predecessor: str | None
+    predecessor: str | None = None
+    only_begun: bool = False
+
+    @property
+    def eligible(self) -> Document:
+        """Which alerts may be taken."""
+        if self.predecessor is not None:
+            return {"slot": self.slot, "owner": self.predecessor}
+        waiting = {**_PENDING, "slot": {"$exists": False}, **_IS_DUE}
+        return {**waiting, "begun": True} if self.only_begun else waiting
 
 
 class Claim(NamedTuple):
@@ -68,7 +81,7 @@ class Alerts:
         return max(wait, 0.0)
 
     async def vacancy(self, *, succeeding: bool = True) -> Vacancy | None:
-        """Room for one more call, None if there is none.
+        """Room for one more call, None if there is none, or nobody for it.
 
         `succeeding` allows to send once more what a process that seems lost was sending.
         """
@@ -79,19 +92,17 @@ class Alerts:
         if late and succeeding:
             return Vacancy(late[0]["slot"], late[0]["owner"])
         free = set(range(self._slots)) - {row["slot"] for row in busy}
-        return Vacancy(min(free), None) if free else None
+        if not free:
+            return None
+        begun = await self._alerts.count_documents({**_PENDING, "begun": True})
+        room = Vacancy(min(free), only_begun=begun >= most_begun(self._slots))
+        somebody = await self._alerts.find_one(room.eligible, {"_id": 1}, sort=_OLDEST_FIRST)
+        return None if somebody is None else room
 
     async def claim(self, vacancy: Vacancy) -> Claim | None:
         """Take the alert whose turn it is, for one call; None if it is nobody's now."""
-        slot, predecessor = vacancy
-        if predecessor is not None:
-            return await self._take({"slot": slot, "owner": predecessor}, slot)
-        waiting = {**_PENDING, "slot": {"$exists": False}, **_IS_DUE}
         try:
-            begun = await self._alerts.count_documents({**_PENDING, "begun": True})
-            if begun >= most_begun(self._slots):
-                waiting["begun"] = True
-            return await self._take(waiting, slot)
+            return await self._take(vacancy)
         except DuplicateKeyError:
             return None  # another process has that slot now
 
@@ -106,27 +117,29 @@ class Alerts:
     async def postpone(self, claim: Claim, reason: str, seconds: float) -> bool:
         """Note that the call failed, and when the next may be; False if the lease was lost."""
         again = {"$add": ["$$NOW", round(seconds * 1000)]}
-        begun = is_begun(claim.calls)
-        place = "$turn_at" if begun else again
+        place = "$turn_at" if is_begun(claim.calls) else again
+        begun = is_begun(claim.calls) and seconds <= LONGEST_WAIT_OF_THE_BEGUN
         return await self._change(
             claim, {"error": reason, "next_at": again, "turn_at": place, "begun": begun}
         )
 
-    async def give_back(self, claim: Claim) -> bool:
-        """Let another send it at once: nobody knows what came of the call."""
-        return await self._change(claim, {"next_at": "$$NOW", "begun": is_begun(claim.calls)})
+    async def give_back(self, claim: Claim, *, was_sent: bool) -> bool:
+        """Let another send it at once; one that never went out spent no call."""
+        calls = claim.calls if was_sent else claim.calls - 1
+        fields = {"next_at": "$$NOW", "calls": calls, "begun": is_begun(calls)}
+        return await self._change(claim, fields)
 
-    async def _take(self, wanted: Document, slot: int) -> Claim | None:
+    async def _take(self, vacancy: Vacancy) -> Claim | None:
         claim = uuid.uuid4().hex
         taken = {
-            "slot": slot,
+            "slot": vacancy.slot,
             "owner": claim,
             "calls": {"$add": ["$calls", 1]},
             "next_at": {"$add": ["$$NOW", self._lease_ms]},
             "begun": True,
         }
         found: Document | None = await self._alerts.find_one_and_update(
-            wanted,
+            vacancy.eligible,
             [{"$set": taken}],
             sort=_OLDEST_FIRST,
             return_document=ReturnDocument.AFTER,

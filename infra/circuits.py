@@ -18,6 +18,7 @@ from domain.circuit import (
     HalfOpen,
     Open,
     admit,
+    is_current,
     release,
     report,
     reset,
@@ -69,6 +70,10 @@ class Circuit:
         return await self._change(
             lambda state, now: admit(state, self.rules, now, call_id), otherwise=_BUSY_SECONDS
         )
+
+    async def is_current(self, admission: Admission) -> bool:
+        """True while the call that was admitted may still go out."""
+        return is_current((await self._read()).state, admission)
 
     async def report(self, admission: Admission, *, succeeded: bool) -> None:
         """What came of the call; where it is too late for the outcome to count, nothing happens."""

@@ -52,24 +52,48 @@ class Calls:
         """Make one call; return for how many seconds the receiver wants to hear nothing at all."""
         claim = leave.claim
         outcome: Outcome | None = None
-        is_noted = False
+        was_sent = is_told = is_noted = False
         try:
-            if time.monotonic() > leave.until:
-                # This process stood still: another may have sent it meanwhile.
-                log.warning("alert_claimed_too_long_ago", **_named(claim))
+            if not await self._may_go_out(leave):
                 return 0.0
+            was_sent = True
             outcome = await self._receiver.send(claim.id, claim.body)
             crash_points.reached("alert_sent")
+            if _lesson(outcome) is False:
+                # Before the slot is free for another call, which may not be let out any more.
+                await self.tell(leave.admission, succeeded=False)
+                is_told = True
             await self._note(claim, outcome)
             is_noted = True
             crash_points.reached("alert_noted")
         finally:
-            await self.tell(leave.admission, _lesson(outcome))
+            if not is_told:
+                await self.tell(leave.admission, succeeded=_lesson(outcome))
             if not is_noted:
-                await self._give_back(claim, outcome)
+                await self._give_back(claim, outcome, was_sent=was_sent)
         return _quiet_seconds(outcome)
 
-    async def tell(self, admission: Admission, succeeded: bool | None) -> None:
+    async def give_up(self, leave: Leave) -> None:
+        """Let others make the call: this process ends."""
+        await self.tell(leave.admission, succeeded=None)
+        await self._give_back(leave.claim, None, was_sent=False)
+
+    async def _may_go_out(self, leave: Leave) -> bool:
+        """False if this process stood still, so that what it was allowed is out of date."""
+        if time.monotonic() > leave.until:
+            # Another may have sent it meanwhile.
+            log.warning("alert_claimed_too_long_ago", **_named(leave.claim))
+            return False
+        try:
+            is_current = await self._circuit.is_current(leave.admission)
+        except PyMongoError as error:
+            log.warning("circuit_not_asked", reason=repr(error))
+            return False
+        if not is_current:
+            log.info("call_not_let_out", **_named(leave.claim))
+        return is_current
+
+    async def tell(self, admission: Admission, *, succeeded: bool | None) -> None:
         """Report to the circuit what came of a call; None: nothing that it should learn from."""
         try:
             async with asyncio.timeout(_TELLING_SECONDS):
@@ -94,16 +118,16 @@ class Calls:
             else:
                 break
         if not is_ours:
-            log.warning("alert_overtaken", **_named(claim), outcome=outcome)
+            log.warning("alert_overtaken", **_named(claim), outcome=_said(outcome))
 
     async def _keep(self, claim: Claim, outcome: Outcome) -> bool:
         match outcome:
             case Delivered(status):
                 log.info("alert_delivered", **_named(claim), status=status)
                 return await self._alerts.deliver(claim)
-            case Refused(reason):
+            case Refused(reason, answer):
                 log.error("alert_dead_lettered", **_named(claim), reason=reason)
-                return await self._alerts.bury(claim, reason)
+                return await self._alerts.bury(claim, f"{reason}: {answer}" if answer else reason)
             case Failed(reason):
                 seconds = self._delay(claim, outcome)
                 log.info("alert_failed", **_named(claim), reason=reason, again_in=seconds)
@@ -115,15 +139,15 @@ class Calls:
             return delay
         return max(delay, hold_seconds(outcome.retry_after, datetime.now(UTC), 1))
 
-    async def _give_back(self, claim: Claim, outcome: Outcome | None) -> None:
+    async def _give_back(self, claim: Claim, outcome: Outcome | None, *, was_sent: bool) -> None:
         try:
             async with asyncio.timeout(_TELLING_SECONDS):
-                await self._alerts.give_back(claim)
+                await self._alerts.give_back(claim, was_sent=was_sent)
         except (PyMongoError, TimeoutError) as error:
             # The lease runs out by itself.
             log.warning("alert_not_given_back", **_named(claim), reason=repr(error))
         if outcome is not None:
-            log.warning("alert_outcome_not_kept", **_named(claim), outcome=outcome)
+            log.warning("alert_outcome_not_kept", **_named(claim), outcome=_said(outcome))
 
 
 def _lesson(outcome: Outcome | None) -> bool | None:
@@ -136,9 +160,14 @@ def _lesson(outcome: Outcome | None) -> bool | None:
             return None
 
 
+def _said(outcome: Outcome) -> str:
+    """What a log may say of it."""
+    return "delivered" if isinstance(outcome, Delivered) else outcome.reason
+
+
 def _quiet_seconds(outcome: Outcome) -> float:
     """A receiver that is told too much, RFC 6585, speaks for all alerts."""
-    if isinstance(outcome, Failed) and not outcome.counts:
+    if isinstance(outcome, Failed) and outcome.holds_all:
         return hold_seconds(outcome.retry_after, datetime.now(UTC), 1)
     return 0.0
 

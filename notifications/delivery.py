@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 
 from domain.circuit import Admission
 from infra import crash_points
-from infra.alerts import Alerts
+from infra.alerts import Alerts, Vacancy
 from infra.backoff import Backoff
 from infra.circuits import Circuit
 from notifications.call import Calls, Leave
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 _LONGEST_SLEEP: Final = 1.0  # circuits are reset, and other processes record alerts
 _BUSY_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 4.0
+_TAKING_SECONDS: Final = 2.0
 
 
 class Delivery:
@@ -75,24 +76,43 @@ class Delivery:
         may_succeed = time.monotonic() >= self._succeeding_from
         if (vacancy := await self._alerts.vacancy(succeeding=may_succeed)) is None:
             return _BUSY_SECONDS
+        leave = await self._taken(vacancy)
+        if not isinstance(leave, Leave):
+            return leave
+        crash_points.reached("alert_claimed")
+        call = asyncio.create_task(self._calls.make(leave))
+        self._out.add(call)
+        call.add_done_callback(self._ended)
+        return 0.0
+
+    async def _taken(self, vacancy: Vacancy) -> Leave | float:
+        """Leave for a call, or for how long there is none; whoever is cancelled gives it back.
+
+        A question that MongoDB was asked is answered, whether or not anybody still waits.
+        """
+        taking = asyncio.ensure_future(self._take(vacancy))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            await asyncio.wait({taking}, timeout=_TAKING_SECONDS)
+            leave = taking.result() if taking.done() and not taking.exception() else None
+            if isinstance(leave, Leave):
+                await self._calls.give_up(leave)
+            raise
+
+    async def _take(self, vacancy: Vacancy) -> Leave | float:
+        begun = time.monotonic()
         admission = await self._circuit.admit()
         if not isinstance(admission, Admission):
             return admission
         claim = None
-        begun = time.monotonic()
         try:
             claim = await self._alerts.claim(vacancy)
         finally:
             if claim is None:
-                await self._calls.tell(admission, None)
-        if claim is None:
-            return _BUSY_SECONDS
-        crash_points.reached("alert_claimed")
+                await self._calls.tell(admission, succeeded=None)
         until = begun + self._alerts.lease_seconds - self._call_seconds
-        call = asyncio.create_task(self._calls.make(Leave(claim, admission, until)))
-        self._out.add(call)
-        call.add_done_callback(self._ended)
-        return 0.0
+        return _BUSY_SECONDS if claim is None else Leave(claim, admission, until)
 
     def _ended(self, call: asyncio.Task[float]) -> None:
         self._out.discard(call)

@@ -9,6 +9,7 @@ from domain.alerts import Failed, Outcome, Refused, outcome_of
 from infra.mongo import Document
 
 _KEPT_TEXT: Final = 300
+_READING_SECONDS: Final = 1.0
 
 
 class Receiver:
@@ -22,37 +23,40 @@ class Receiver:
 
     async def send(self, alert_id: str, body: Document) -> Outcome:
         """Tell of one alert; sent again, it carries the same key."""
+        answers: list[Outcome] = []
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._post(alert_id, body)
+                await self._post(alert_id, body, answers)
         except (httpx.TimeoutException, TimeoutError):
-            return Failed(f"no answer within {self._seconds:g} s")
+            answers.append(Failed(f"no answer within {self._seconds:g} s"))
         except httpx.HTTPError as error:
-            return Failed(f"{type(error).__name__}: {error}")
+            answers.append(Failed(f"{type(error).__name__}: {error}"))
+        # The status is the answer: what goes wrong behind it changes nothing about it.
+        return answers[0]
 
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
 
-    async def _post(self, alert_id: str, body: Document) -> Outcome:
+    async def _post(self, alert_id: str, body: Document, answers: list[Outcome]) -> None:
+        """Put the answer into `answers` as soon as its status is known."""
         headers = {"Idempotency-Key": alert_id}
-        # The status is the answer: a body that never ends changes nothing about it.
         async with self._http.stream("POST", self._url, json=body, headers=headers) as response:
             outcome = outcome_of(response.status_code, response.headers.get("retry-after"))
+            answers.append(outcome)
             if isinstance(outcome, Refused):
-                said = await _beginning(response)
-                return Refused(f"{outcome.reason}: {said}" if said else outcome.reason)
-            return outcome
+                answers[0] = outcome._replace(answer=await _beginning(response))
 
 
 async def _beginning(response: httpx.Response) -> str:
     """The first words of an answer, which mostly say what is wrong; fewer if they do not come."""
     text = b""
     try:
-        async for part in response.aiter_bytes():
-            text += part
-            if len(text) >= _KEPT_TEXT:
-                break
-    except httpx.HTTPError:
+        async with asyncio.timeout(_READING_SECONDS):
+            async for part in response.aiter_bytes():
+                text += part
+                if len(text) >= _KEPT_TEXT:
+                    break
+    except (httpx.HTTPError, TimeoutError):
         pass  # the status was all it had to say
     return text[:_KEPT_TEXT].decode(errors="replace").strip()

@@ -1,16 +1,17 @@
 """Recording what is due: the alerts of a batch and its checkpoint change in one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 import structlog
 
 from domain.alerts import Alert, alert_of, calls_for_alert
+from domain.errors import UndecodableEventError
 from domain.events import ChangeEvent, decode
-from domain.topics import CHANGES
-from infra import crash_points, dead_letters
+from domain.instants import from_milliseconds
+from infra import crash_points
 from infra.alerts import Alerts
 from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
 from infra.kafka import Record
@@ -20,6 +21,8 @@ from infra.owners import Owners
 log = structlog.get_logger()
 
 CONSUMER: Final = "alerts"
+
+Written: TypeAlias = tuple[ChangeEvent, datetime]
 
 
 class RecordingStep:
@@ -48,10 +51,7 @@ class RecordingStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Record and commit."""
-        # What nobody can read is the projector's dead letter.
-        decoded, _ = dead_letters.readable(CHANGES, slices, decode)
-        events = [e for some in decoded.values() for e in some if isinstance(e, ChangeEvent)]
-        due = self._due(events)
+        due = self._due(_written(record for some in slices.values() for record in some))
         moves = moves_behind(slices, checkpoints)
         async with transaction(await self._owners.session()) as session:
             made = await self._alerts.record(due, session)
@@ -61,9 +61,9 @@ class RecordingStep:
         self._announce(made)
         return after(moves)
 
-    def _due(self, events: Iterable[ChangeEvent]) -> list[Alert]:
-        urgent = [event for event in events if calls_for_alert(event)]
-        found = [(event, alert_of(event, self._max_age)) for event in urgent]
+    def _due(self, written: Iterable[Written]) -> list[Alert]:
+        urgent = [(event, moment) for event, moment in written if calls_for_alert(event)]
+        found = [(event, alert_of(event, moment, self._max_age)) for event, moment in urgent]
         if silent := Counter(event.cause for event, alert in found if alert is None):
             log.info("alerts_not_due", causes=dict(silent))
         return [alert for _, alert in found if alert is not None]
@@ -74,3 +74,14 @@ class RecordingStep:
             log.info("alerts_recorded", states=dict(states))
             if states["pending"]:
                 self._recorded()
+
+
+def _written(records: Iterable[Record]) -> Iterator[Written]:
+    """The change events, and when each was written: repeats of one have the same moment."""
+    for record in records:
+        try:
+            event = decode(record.value)
+        except UndecodableEventError:
+            continue  # what nobody can read is the projector's dead letter
+        if isinstance(event, ChangeEvent):
+            yield event, from_milliseconds(record.timestamp)

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final, NamedTuple
 
@@ -94,6 +95,8 @@ async def verify_in_processes(parts: Sequence[Share], watch: Watch) -> Report:
             read, to_read, compared = (sum(counts[kind:-1:3]) for kind in range(3))
             watch(Progress(read, to_read, compared))
         outcomes = [task.result() for task in running]
+    except BrokenProcessPool as error:
+        raise VerificationBrokenError("a process of it was killed") from error
     finally:
         counts[-1] = 1  # whoever is still at it stops
         await asyncio.to_thread(executor.shutdown, cancel_futures=True)

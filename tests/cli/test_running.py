@@ -47,6 +47,16 @@ def test_what_ignores_that_it_is_cancelled_is_left_behind(end: str) -> None:
     assert "ignore()" in said
 
 
+def test_a_failure_is_told_though_something_is_left_behind() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STUBBORN.format(end="raise SystemError('broken')")],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+
+    assert ended.returncode == 1
+    assert "SystemError: broken" in ended.stderr
+
+
 def test_an_error_at_the_end_is_told() -> None:
     failing = STUBBORN.format(end="left.cancel(); raise SystemError('broken')").replace(
         'print("not yet", flush=True)', "return"

@@ -9,6 +9,8 @@ import pytest
 
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
+from domain.circuit import Admission
+from infra.circuits import NOTIFY, circuits_of
 from infra.mongo import Mongo
 from infra.settings import Settings
 from tests.faults import matrix
@@ -68,6 +70,31 @@ async def _die_at(desk: Notified, tmp_path: Path, point: Point, deaths: int) -> 
     assert set(sent) == {alert["_id"] for alert in await desk.alerts()}
     assert sent.total() <= deaths * (ALERTS + desk.settings.alert_concurrency)
     return sent
+
+
+@pytest.mark.timeout(120)
+async def test_a_call_that_was_let_out_stays_in_if_the_circuit_opens_before(
+    desk: Notified, tmp_path: Path
+) -> None:
+    settings = desk.settings.model_copy(
+        update={"notify_timeout": 30.0, "breaker_open_seconds": 600.0}
+    )
+    circuit = circuits_of(desk.mongo, settings)[NOTIFY]
+    with deployed(settings, tmp_path) as deployment:
+        stalled = deployment.start("notifier", crash_at="alert_claimed:1", FAULT_SIGNAL="SIGSTOP")
+        await eventually(desk.has_begun, bool)
+        await desk.publish(urgent())
+        await eventually(stalled.is_suspended, bool)
+        for _ in range(settings.breaker_failures):
+            admission = await circuit.admit()
+            assert isinstance(admission, Admission)
+            await circuit.report(admission, succeeded=False)
+        stalled.resume()
+        await eventually(lambda: _says(stalled, "call_not_let_out"), bool)
+        (alert,) = await eventually(lambda: desk.alerts(slot={"$exists": False}), bool)
+
+    assert (alert["state"], alert["calls"]) == ("pending", 0)
+    assert desk.calls() == []
 
 
 async def _says(process: Process, event: str) -> bool:

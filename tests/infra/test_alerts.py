@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.alert_turns import FAILURES_OF_THE_BEGUN
-from infra.alert_backlog import read_backlog
+from infra.alert_backlog import read_backlog, retry_alert
 from infra.alerts import Alerts, Claim
 from infra.mongo import Mongo
 from tests.api.documents import NOON, alert
@@ -79,6 +79,20 @@ async def test_what_is_held_too_long_is_taken_over_with_its_slot(mongo: Mongo) -
     assert (heir.id, heir.calls) == (lost.id, 2)
     assert not await alerts(mongo).deliver(lost)
     assert await alerts(mongo).deliver(heir)
+
+
+async def test_one_that_is_to_be_sent_again_goes_before_those_that_came_later(
+    mongo: Mongo,
+) -> None:
+    late = NOON + timedelta(days=9_000)
+    stubborn = waiting(1) | {"turn_at": late, "next_at": late, "calls": 9}
+    await mongo["alerts"].insert_many([stubborn, waiting(2)])
+
+    await retry_alert(mongo, "a-00001", None)
+    claim = await claimed(mongo)
+
+    assert claim is not None
+    assert claim.id == "a-00001"
 
 
 async def test_the_oldest_goes_first_and_one_that_failed_keeps_its_place(mongo: Mongo) -> None:

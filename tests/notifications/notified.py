@@ -15,6 +15,7 @@ from dev.helpdesk.records import Notification
 from dev.helpdesk.server import HelpdeskServer
 from domain.events import ChangeEvent, encode
 from domain.identity import change_event_id, partition_of
+from domain.instants import to_milliseconds
 from domain.records import Deleted, Observed
 from domain.retry import RetryPolicy
 from domain.topics import CHANGES
@@ -42,13 +43,17 @@ class Notified:
     reader: LogReader
     publisher: Publisher
 
-    async def publish(self, events: Iterable[ChangeEvent]) -> None:
-        """Append to `tickets.changes`."""
+    async def publish(
+        self, events: Iterable[ChangeEvent], written_at: datetime | None = None
+    ) -> None:
+        """Append to `tickets.changes`, as written when each was observed unless told otherwise."""
         records: dict[int, list[Outgoing]] = {}
         for event in events:
             key = event.key.encode()
             partition = partition_of(key, self.settings.kafka_partitions)
-            records.setdefault(partition, []).append(Outgoing(key, encode(event)))
+            records.setdefault(partition, []).append(
+                Outgoing(key, encode(event), (), to_milliseconds(written_at or event.observed_at))
+            )
         await self.publisher.publish(CHANGES, records)
 
     async def alerts(self, **wanted: Any) -> list[Document]:
@@ -161,12 +166,10 @@ def _moved(
     event: ChangeEvent, external_id: str, tenant_id: str, changes: dict[str, Any]
 ) -> ChangeEvent:
     ticket = {"created_at": NOW, **changes.get("ticket", {})}
-    return replace(
-        event,
-        id=change_event_id(f"{tenant_id}:{external_id}", event.version),
-        tenant_id=tenant_id,
-        external_id=external_id,
-        observed_at=NOW + (event.observed_at - BEGIN),
-        ticket=replace(event.ticket, **ticket),
-        **{name: value for name, value in changes.items() if name != "ticket"},
-    )
+    moved: dict[str, Any] = {
+        "id": change_event_id(f"{tenant_id}:{external_id}", event.version),
+        "tenant_id": tenant_id,
+        "external_id": external_id,
+        "observed_at": NOW + (event.observed_at - BEGIN),
+    }
+    return replace(event, **{**moved, **changes, "ticket": replace(event.ticket, **ticket)})

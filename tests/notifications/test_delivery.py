@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +16,7 @@ from domain.retry import RetryPolicy
 from infra.circuits import NOTIFY, circuits_of
 from notifications.receiver import Receiver
 from tests.integration.pipeline import eventually
-from tests.notifications.notified import Notified, urgent
+from tests.notifications.notified import NOW, Notified, urgent
 
 pytestmark = pytest.mark.services
 
@@ -178,6 +179,26 @@ async def test_an_alert_that_always_fails_does_not_keep_others_from_being_sent(
         await desk.publish(urgent(30))
         await desk.until(delivered=29, pending=1)
         await eventually(lambda: desk.alerts(calls={"$gte": 8}, begun=False), bool)
+
+
+async def test_those_that_are_to_wait_for_an_hour_hold_up_nobody(desk: Notified) -> None:
+    """More of them than may be begun at a time."""
+    many = most_begun(1) + 2
+    desk.receiver.install_faults(
+        [
+            Refusal(
+                status=503, retry_after="3600", route="notify", ticket_id=f"T-{n:05}", times=None
+            )
+            for n in range(many)
+        ]
+    )
+    async with desk.notifiers(alert_concurrency=1, breaker_failures=100, breaker_window=100):
+        await desk.publish(urgent(many + 5))
+        await desk.until(delivered=5, pending=many)
+
+    waiting = await desk.alerts(state="pending")
+    assert {alert["calls"] for alert in waiting} == {1}
+    assert all(alert["next_at"] - NOW > timedelta(minutes=59) for alert in waiting)
 
 
 async def test_a_notifier_told_to_end_finishes_what_is_out(desk: Notified) -> None:

@@ -76,6 +76,18 @@ async def test_what_nobody_is_to_be_told_is_kept_with_the_reason(desk: Notified)
     assert reasons["old"].startswith("the ticket is older than ALERT_MAX_AGE: created ")
 
 
+async def test_a_source_that_says_it_was_long_ago_goes_before_nobody(desk: Notified) -> None:
+    """A back-fill's own times make its tickets neither young nor the oldest alerts."""
+    old = NOW - timedelta(days=60)
+    backfill = urgent(3, "backfill", ticket={"created_at": old}, observed_at=old)
+    ahead = urgent(1, "ahead", observed_at=NOW + timedelta(days=30))
+    async with desk.notifiers():
+        await desk.publish([*backfill, *ahead], written_at=NOW)
+        await desk.until(suppressed=3, delivered=1)
+
+    assert {alert["due_at"] for alert in await desk.alerts()} == {NOW}
+
+
 async def test_low_high_low_high_is_told_twice(desk: Notified) -> None:
     shown = [
         observed(0, labels=CALM),
