@@ -23,7 +23,7 @@ from infra import collections
 from infra.settings import Settings
 from tests.api.documents import alert, change, run_audit, ticket
 
-EXAMPLES = bounded(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = bounded(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

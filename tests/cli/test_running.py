@@ -29,7 +29,13 @@ serve(service)
 """
 
 
-@pytest.mark.parametrize("end", ["await stop.wait()", "await left"], ids=["a task", "the service"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("await stop.wait()", id="a task"),
+        pytest.param("await left", id="the service", marks=pytest.mark.faults),
+    ],
+)
 def test_what_ignores_that_it_is_cancelled_is_left_behind(end: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STUBBORN.format(end=end)],

@@ -45,6 +45,7 @@ async def test_death_at_a_boundary_of_a_notifier(
     table.add(point.boundary, 3, 3 * ALERTS, 0, sum(times > 1 for times in sent.values()))
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(120)
 async def test_death_behind_the_receivers_answer(desk: Notified, tmp_path: Path) -> None:
     """What was out is sent once more: nobody knows that it was heard."""

@@ -22,6 +22,7 @@ PATIENCE = 120.0
 pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
 
 
+@pytest.mark.faults
 async def test_death_in_the_middle_of_the_swap(
     settings: Settings, tmp_path: Path, tables: Tables
 ) -> None:

@@ -122,6 +122,7 @@ def _of(found: dict[str, Any], ticket: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if f":{ticket}" in key}
 
 
+@pytest.mark.faults
 async def test_poison_redriven_after_the_fix_leaves_what_was_left_where_it_never_failed(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -23,7 +23,10 @@ Service = Callable[[Settings, asyncio.Event], Awaitable[None]]
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("name", "service"),
-    [("worker", run_worker), ("notifier", run_notifier)],
+    [
+        ("worker", run_worker),
+        pytest.param("notifier", run_notifier, marks=pytest.mark.faults),
+    ],
     ids=["worker", "notifier"],
 )
 async def test_a_process_ends_within_ten_seconds_though_its_consumer_does_not(

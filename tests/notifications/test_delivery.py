@@ -41,6 +41,7 @@ async def test_a_receiver_that_fails_the_first_two_calls_gets_every_alert_once(
     }  # fmt: skip
 
 
+@pytest.mark.faults
 async def test_little_is_begun_at_a_time(desk: Notified) -> None:
     """Otherwise each half-open circuit would let out the first call of yet another ticket."""
     desk.receiver.set_notify_failures(2)

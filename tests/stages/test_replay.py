@@ -27,6 +27,7 @@ SEED = 5
 HOT = "north:F-0"  # has more records than a ticket remembers
 
 
+@pytest.mark.faults
 async def test_a_replay_of_a_sound_pipeline_adds_nothing(running: Scenario) -> None:
     """Lives of 70 records, with deletions and returns to what once was; killed, and repeated."""
     feed = Feed(SEED, running.settings.kafka_partitions, tickets=8)
