@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from dev.engines import Engines
 from dev.environment import environment_of
+from dev.processes import kill_with_us
 from infra.collections import ensure_collections
 from infra.log_reader import LogReader
 from infra.mongo import Document, Mongo
@@ -54,9 +55,12 @@ class Deployment:
                 stderr=output,
             )
         self._processes[name] = process
+        watcher = kill_with_us(process.pid)
         try:
             yield
         finally:
+            watcher.kill()
+            watcher.communicate()
             process.terminate()
             try:
                 process.wait(_STOP_SECONDS)
