@@ -10,8 +10,12 @@ async def work_until(stop: asyncio.Event, parts: Mapping[str, Coroutine[Any, Any
 
     `parts` are named as their tasks are to be.
     """
+    await until_one_ends({**parts, "stop": _stopped(stop)})
+
+
+async def until_one_ends(parts: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Do all parts at once until one ends, then cancel the others; what it raised is raised."""
     tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
-    tasks.append(asyncio.create_task(_stopped(stop), name="stop"))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from domain.topics import CLASSIFIED, RAW
 from infra.backoff import Backoff
+from infra.lifetime import until_one_ends
 from infra.settings import Settings
 from infra.stage import Stage
 from streams.faust_app import FaustApp, create_faust_app
@@ -50,16 +51,7 @@ async def consume(
 
 async def _until_stopped(app: FaustApp, tending: Coroutine[Any, Any, None]) -> None:
     """Tend the stages until the application stops; raise what ended it."""
-    tasks = [asyncio.ensure_future(work) for work in (app.wait_until_stopped(), tending)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await until_one_ends({"application": app.wait_until_stopped(), "tending": tending})
     if app.crash_reason is not None:
         raise app.crash_reason
 
