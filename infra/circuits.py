@@ -1,5 +1,6 @@
 """Circuit breakers shared by all processes: their state in MongoDB, by the server's clock."""
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 import structlog
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from domain.circuit import (
     Admission,
@@ -40,6 +41,7 @@ NOTIFY: Final = "notify"
 
 _POLICY: Final = RetryPolicy(first=0.005, longest=0.1, attempts=60)  # of a change that met another
 _BUSY_SECONDS: Final = 0.1
+_TELLING_SECONDS: Final = 2.0
 _PARTS_OF_A_CALL: Final = 3  # connecting, sending and reading time out one by one
 
 
@@ -56,7 +58,7 @@ class Circuit:
 
     A call that was admitted ends with `report` or `release`, and may end with both.
 
-    Every method raises `PyMongoError` while MongoDB is down.
+    Every method but `tell` raises `PyMongoError` while MongoDB is down.
     """
 
     def __init__(self, mongo: Mongo, name: str, rules: CircuitRules) -> None:
@@ -85,6 +87,21 @@ class Circuit:
     async def release(self, admission: Admission) -> None:
         """The call never took place or was cancelled: another may go out in its stead."""
         await self._change(lambda state, _: (release(state, admission), None), otherwise=None)
+
+    async def tell(self, admission: Admission, *, succeeded: bool | None) -> None:
+        """Report what came of the call, None if nothing did, for a bounded time.
+
+        Raises nothing while MongoDB is down: that would hide a cancellation, or lose what the call
+        was for.  Leave runs out by itself.
+        """
+        try:
+            async with asyncio.timeout(_TELLING_SECONDS):
+                if succeeded is None:
+                    await self.release(admission)
+                else:
+                    await self.report(admission, succeeded=succeeded)
+        except (PyMongoError, TimeoutError) as error:
+            log.warning("circuit_not_told", succeeded=succeeded, reason=repr(error))
 
     async def reset(self) -> None:
         """Close the circuit, and forget every outcome so far."""

@@ -61,21 +61,21 @@ class Calls:
             crash_points.reached("alert_sent")
             if _lesson(outcome) is False:
                 # Before the slot is free for another call, which may not be let out any more.
-                await self.tell(leave.admission, succeeded=False)
+                await self._circuit.tell(leave.admission, succeeded=False)
                 is_told = True
             await self._note(claim, outcome)
             is_noted = True
             crash_points.reached("alert_noted")
         finally:
             if not is_told:
-                await self.tell(leave.admission, succeeded=_lesson(outcome))
+                await self._circuit.tell(leave.admission, succeeded=_lesson(outcome))
             if not is_noted:
                 await self._give_back(claim, outcome, was_sent=was_sent)
         return _quiet_seconds(outcome)
 
     async def give_up(self, leave: Leave) -> None:
         """Let others make the call: this process ends."""
-        await self.tell(leave.admission, succeeded=None)
+        await self._circuit.tell(leave.admission, succeeded=None)
         await self._give_back(leave.claim, None, was_sent=False)
 
     async def _may_go_out(self, leave: Leave) -> bool:
@@ -92,18 +92,6 @@ class Calls:
         if not is_current:
             log.info("call_not_let_out", **_named(leave.claim))
         return is_current
-
-    async def tell(self, admission: Admission, *, succeeded: bool | None) -> None:
-        """Report to the circuit what came of a call; None: nothing that it should learn from."""
-        try:
-            async with asyncio.timeout(_TELLING_SECONDS):
-                if succeeded is None:
-                    await self._circuit.release(admission)
-                else:
-                    await self._circuit.report(admission, succeeded=succeeded)
-        except (PyMongoError, TimeoutError) as error:
-            # Leave runs out by itself; raised here, this would hide a cancellation.
-            log.warning("circuit_not_told", succeeded=succeeded, reason=repr(error))
 
     async def _note(self, claim: Claim, outcome: Outcome) -> None:
         """Keep what the receiver said, however long MongoDB is away."""

@@ -110,7 +110,7 @@ class Delivery:
             claim = await self._alerts.claim(vacancy)
         finally:
             if claim is None:
-                await self._calls.tell(admission, succeeded=None)
+                await self._circuit.tell(admission, succeeded=None)
         until = begun + self._alerts.lease_seconds - self._call_seconds
         return _BUSY_SECONDS if claim is None else Leave(claim, admission, until)
 

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import httpx
 import structlog
-from pymongo.errors import PyMongoError
 
 from domain.circuit import Admission
 from domain.errors import HelpdeskError
@@ -20,7 +19,6 @@ Permit: TypeAlias = Callable[[], Awaitable[None]]
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _SERVER_ERRORS: Final = 500
-_TELLING_SECONDS: Final = 2.0
 
 
 class Request(NamedTuple):
@@ -86,20 +84,8 @@ class GuardedHttp:
                 succeeded = not error.retryable
                 raise
             finally:
-                await self._tell(admission, succeeded)
+                await self._circuit.tell(admission, succeeded=succeeded)
             return answer
-
-    async def _tell(self, admission: Admission, succeeded: bool | None) -> None:
-        """Report to the circuit what came of the call; None: nothing did."""
-        try:
-            async with asyncio.timeout(_TELLING_SECONDS):
-                if succeeded is None:
-                    await self._circuit.release(admission)
-                else:
-                    await self._circuit.report(admission, succeeded=succeeded)
-        except (PyMongoError, TimeoutError) as error:
-            # Leave runs out by itself; raised here, this would hide a cancellation, or lose a page.
-            log.warning("circuit_not_told", succeeded=succeeded, reason=repr(error))
 
     async def _get(self, request: Request, read: Callable[[bytes | None], T]) -> T | RateLimited:
         try:
