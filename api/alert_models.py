@@ -45,7 +45,7 @@ class AlertView(BaseModel):
     urgency: Urgency
     reason: str
     state: AlertState
-    due_at: datetime = Field(description="When the change was observed.")
+    due_at: datetime = Field(description="When the change was written to the log.")
     calls: Count = Field(description="How often the receiver was called for it.")
     next_call_at: datetime | None = Field(
         description="Not before then; null: at once, as soon as the circuit lets it, or never."
