@@ -16,6 +16,9 @@ from infra.settings import Settings
 log = structlog.get_logger()
 
 _GRACE_SECONDS: Final = 5
+# Longer than clients (httpx 5 s) and balancers (60 s is usual) keep an idle connection: whoever
+# closes it first must be the one that sends, or a request may meet a connection that just closed.
+_IDLE_SECONDS: Final = 75
 
 
 class ListenError(DeskstreamError):
@@ -47,6 +50,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=_IDLE_SECONDS,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.commands import PATIENCE, Deskstream, is_one_line_error
 
+HTTPX_KEEPS_SECONDS = 5
+
 
 @pytest.mark.services
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -24,6 +26,27 @@ def test_it_serves_until_a_signal(deskstream: Deskstream, number: signal.Signals
     assert time.monotonic() - begun < 5.0
     assert f"url={deskstream.url}" in log
     assert "GET" not in log
+
+
+@pytest.mark.services
+@pytest.mark.usefixtures("mongo")
+def test_a_connection_idle_for_longer_than_clients_keep_it_stays_open(
+    deskstream: Deskstream,
+) -> None:
+    with deskstream.api():
+        host, _, port = deskstream.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: here\r\n\r\n")
+            answer = connection.makefile("rb")
+            assert answer.readline().startswith(b"HTTP/1.1 200")
+            length = [0]
+            while line := answer.readline().strip():
+                name, _, value = line.partition(b":")
+                length += [int(value)] if name.lower() == b"content-length" else []
+            answer.read(length[-1])
+            connection.settimeout(HTTPX_KEEPS_SECONDS + 1)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)  # no byte, and no end
 
 
 def test_a_taken_port_is_one_line() -> None:
