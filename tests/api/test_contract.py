@@ -1,5 +1,6 @@
 """The OpenAPI document is complete, and whatever is made of it is answered as it says."""
 
+import asyncio
 import random
 import uuid
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from schemathesis.specs.openapi.checks import (
 
 from api.app import create_app
 from infra import collections
+from infra.collections import ensure_collections
+from infra.mongo import Mongo
 from infra.settings import Settings
 from tests.api.documents import alert, change, run_audit, ticket
 
@@ -74,22 +77,26 @@ def test_every_reference_leads_somewhere() -> None:
     assert "HTTPValidationError" not in schemas
 
 
-@pytest.fixture
-def api_schema(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[schemathesis.BaseSchema]:
+@pytest.fixture(scope="module")
+def api_schema(session_settings: Settings, topic_prefix: str) -> Iterator[schemathesis.BaseSchema]:
     """The document of an application that has something to show."""
-    # It runs in a thread of its own: a draw there would be taken for one of a strategy here.
-    monkeypatch.setattr("aiokafka.client.random", random.Random())
-    client: MongoClient[dict[str, Any]] = MongoClient(settings.mongodb_uri.get_secret_value())
-    own = settings.model_copy(update={"mongodb_database": f"c{uuid.uuid4().hex[:12]}"})
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        session_settings.mongodb_uri.get_secret_value()
+    )
+    changes = {"mongodb_database": f"c{uuid.uuid4().hex[:12]}", "kafka_topic_prefix": topic_prefix}
+    own = session_settings.model_copy(update=changes)
+    # While the application made them, questions about its state would wait for their locks.
+    asyncio.run(_make_collections(own))
     database = client[own.mongodb_database]
     database[collections.TICKETS].insert_many([ticket("T-1"), ticket("T-2", source=None)])
     database[collections.TICKET_HISTORY].insert_one(change("T-1", 1))
     database[collections.ALERTS].insert_one(alert("alert-1"))
     database[collections.INGESTION_LOGS].insert_one(run_audit("job-1"))
-    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(own))
-    asgi.shutdown_lifespans()
+    with pytest.MonkeyPatch.context() as patched:
+        # It runs in a thread of its own: a draw there would be taken for one of a strategy here.
+        patched.setattr("aiokafka.client.random", random.Random())
+        yield schemathesis.openapi.from_asgi("/openapi.json", create_app(own))
+        asgi.shutdown_lifespans()
     client.drop_database(own.mongodb_database)
     client.close()
 
@@ -124,6 +131,12 @@ def test_whatever_is_asked_of_a_known_tenant_is_answered(
         case.call_and_validate(checks=CHECKS)
 
     asked()
+
+
+async def _make_collections(settings: Settings) -> None:
+    mongo = Mongo(settings)
+    await ensure_collections(mongo)
+    mongo.close()
 
 
 def _make_waits_short(case: schemathesis.Case[Any]) -> None:
