@@ -8,6 +8,7 @@ import msgspec
 from domain.digests import DigestChanges, document_digest
 from domain.events import ChangeEvent
 from domain.instants import cut
+from domain.roll_ups import RollUpChanges
 from domain.runs import RunAudit
 
 Document: TypeAlias = dict[str, Any]
@@ -15,6 +16,7 @@ Document: TypeAlias = dict[str, Any]
 TICKETS: Final = "tickets"
 TICKET_HISTORY: Final = "ticket_history"
 INGESTION_LOGS: Final = "ingestion_logs"
+ROLL_UPS: Final = "roll_ups"
 
 
 def ticket_document(event: ChangeEvent) -> Document:
@@ -93,6 +95,7 @@ class TicketsFold:
     parking: list[ChangeEvent] = field(default_factory=list)
     new: set[str] = field(default_factory=set)
     digests: DigestChanges = field(default_factory=DigestChanges)
+    roll_ups: RollUpChanges = field(default_factory=RollUpChanges)
 
     def apply(self, event: ChangeEvent, partition: int) -> None:
         """Fold in one event, which stands on this partition of the log."""
@@ -117,3 +120,4 @@ class TicketsFold:
             changes.remove(TICKETS, tenant_id, partition, last.digest)
         entry_digest = document_digest(TICKET_HISTORY, entry)
         changes.add(TICKET_HISTORY, tenant_id, partition, entry_digest)
+        self.roll_ups.apply(event, partition)

@@ -8,6 +8,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
 from domain import read_models
+from domain.roll_up_documents import DELTA
 from infra.mongo import Collection, Mongo
 
 log = structlog.get_logger()
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 TICKETS: Final = read_models.TICKETS
 TICKET_HISTORY: Final = read_models.TICKET_HISTORY
 INGESTION_LOGS: Final = read_models.INGESTION_LOGS
+ROLL_UPS: Final = read_models.ROLL_UPS
 READ_MODELS: Final = "read_models"
 PARKED: Final = "parked"
 DIGESTS: Final = "digests"
@@ -42,9 +44,7 @@ NOTIFIERS: Final = "notifiers"
 
 # The order in which dead letters are sent again: ticket by ticket, as the records arrived.
 LETTER_ORDER: Final = "order"
-LETTER_FIELDS: Final = (
-    "tenant_id", "external_id", "arrived_at", "topic", "partition", "offset",
-)  # fmt: skip
+LETTER_FIELDS: Final = ("tenant_id", "external_id", "arrived_at", "topic", "partition", "offset")
 
 _SIGHTINGS_KEPT_SECONDS: Final = 7 * 86_400
 _DEFINED_OTHERWISE: Final = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
@@ -87,6 +87,14 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     ],
     INGESTION_LOGS: [
         _index(_TENANT, ("started_at", DESCENDING), ("_id", DESCENDING), name="newest"),
+    ],
+    ROLL_UPS: [
+        _index(*_by("tenant_id", "kind", "at"), name="bucket"),
+        _index(
+            *_by("kind", "tenant_id", "weight"),
+            name="outstanding",
+            partialFilterExpression={"kind": DELTA},
+        ),
     ],
     PARKED: [_index(*_by("key"), name="key")],
     DEAD_LETTERS: [
@@ -186,8 +194,7 @@ async def ensure_collections(mongo: Mongo) -> None:
             if indexes or name not in existing
         )
     )
+    names = (TICKETS, TICKET_HISTORY, INGESTION_LOGS, ROLL_UPS)
     await mongo[READ_MODELS].update_one(
-        {"_id": "active"},
-        {"$setOnInsert": {name: name for name in (TICKETS, TICKET_HISTORY, INGESTION_LOGS)}},
-        upsert=True,
+        {"_id": "active"}, {"$setOnInsert": {name: name for name in names}}, upsert=True
     )

@@ -17,35 +17,50 @@ ACTIVE: Final = "active"
 
 
 class Projection(NamedTuple):
-    """A consumer, the topic it follows, and the models that it keeps."""
+    """A consumer, the topic it follows, the models that it keeps, and whether it sums them up."""
 
     consumer: str
     topic: str
     models: tuple[str, ...]
+    has_roll_ups: bool = False
 
 
 class Generation(NamedTuple):
-    """One making of a projection's models: its number, and the collection of each."""
+    """One making of a projection's models: its number, and the collection of each.
+
+    `roll_ups` is the collection of the sums over them; None if it was made without.
+    """
 
     number: int
     names: Mapping[str, str]
+    roll_ups: str | None = None
+
+    @property
+    def collections(self) -> dict[str, str]:
+        """Every collection, by what it holds."""
+        sums = {} if self.roll_ups is None else {collections.ROLL_UPS: self.roll_ups}
+        return {**self.names, **sums}
 
 
-TICKETS: Final = Projection("tickets", CHANGES, (collections.TICKETS, collections.TICKET_HISTORY))
+TICKETS: Final = Projection(
+    "tickets", CHANGES, (collections.TICKETS, collections.TICKET_HISTORY), has_roll_ups=True
+)
 INGESTION_LOGS: Final = Projection("ingestion_logs", RUN_EVENTS, (collections.INGESTION_LOGS,))
 PROJECTIONS: Final = (TICKETS, INGESTION_LOGS)
 
 
-def collections_of(projection: Projection, number: int) -> dict[str, str]:
-    """The collections of a generation; the first has the models' own names."""
+def generation_of(projection: Projection, number: int) -> Generation:
+    """A generation with all that today's have; the first has the models' own names."""
     suffix = "" if number == 1 else f"_g{number}"
-    return {model: f"{model}{suffix}" for model in projection.models}
+    names = {model: f"{model}{suffix}" for model in projection.models}
+    roll_ups = f"{collections.ROLL_UPS}{suffix}" if projection.has_roll_ups else None
+    return Generation(number, names, roll_ups)
 
 
 async def active(mongo: Mongo) -> dict[str, str]:
-    """The collection that holds each read model now, by the model's name."""
+    """The collection that holds each read model now, by the model's name, roll-ups included."""
     found = await _active(mongo, None)
-    return {model: name for p in PROJECTIONS for model, name in _of(found, p).names.items()}
+    return {model: name for p in PROJECTIONS for model, name in _of(found, p).collections.items()}
 
 
 async def active_generation(
@@ -77,16 +92,15 @@ async def activate(
     session: Session,
 ) -> None:
     """Make a generation the active one: one write, in the transaction that fences it."""
+    values: dict[str, object] = {
+        **generation.names,
+        f"generations.{projection.consumer}": generation.number,
+        f"kept.{projection.consumer}": list(kept),
+    }
+    if projection.has_roll_ups:
+        values[collections.ROLL_UPS] = generation.roll_ups
     await mongo[collections.READ_MODELS].update_one(
-        {"_id": ACTIVE},
-        {
-            "$set": {
-                **generation.names,
-                f"generations.{projection.consumer}": generation.number,
-                f"kept.{projection.consumer}": list(kept),
-            }
-        },
-        session=session,
+        {"_id": ACTIVE}, {"$set": values}, session=session
     )
 
 
@@ -129,5 +143,8 @@ async def _active(mongo: Mongo, session: Session | None) -> Mapping[str, Any]:
 
 def _of(document: Mapping[str, Any], projection: Projection) -> Generation:
     number = document.get("generations", {}).get(projection.consumer, 1)
-    first = collections_of(projection, 1)
-    return Generation(number, {model: document.get(model, name) for model, name in first.items()})
+    first = generation_of(projection, 1)
+    names = {model: document.get(model, name) for model, name in first.names.items()}
+    # A deployment of a release before them has none until it rebuilds.
+    sums = document.get(collections.ROLL_UPS) if projection.has_roll_ups else None
+    return Generation(number, names, sums)

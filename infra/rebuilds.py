@@ -14,7 +14,7 @@ from infra.collections import INDEXES, make_indexes
 from infra.digests import KeptDigests
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo, Session
-from infra.read_models import Generation, Projection, collections_of, numbers_in_use
+from infra.read_models import Generation, Projection, generation_of, numbers_in_use
 
 LEASE_SECONDS: Final = 5.0
 _WAIT_SECONDS: Final = 0.25
@@ -59,7 +59,7 @@ class Rebuilds:
         if taken["tenant_id"] != tenant_id:
             await self.let_go(projection, owner)
             raise RebuildDiffersError(projection.consumer, taken["tenant_id"] or "all tenants")
-        made = Generation(taken["generation"], collections_of(projection, taken["generation"]))
+        made = generation_of(projection, taken["generation"])
         is_resumed = not await self._make(made)
         return Rebuild(projection, made, tenant_id, owner, taken["started_at"], is_resumed)
 
@@ -170,11 +170,14 @@ class Rebuilds:
         return RebuildOnError(projection.consumer, str(held.get("owner", "another process")))
 
     async def _make(self, generation: Generation) -> bool:
-        """Make the collections, without indexes; False if they were there."""
+        """Make the collections, the models' without indexes; False if they were there."""
         existing = set(await self._mongo.database.list_collection_names())
-        missing = [name for name in generation.names.values() if name not in existing]
+        missing = [name for name in generation.collections.values() if name not in existing]
         for name in missing:
             await self._mongo.database.create_collection(name)
+        if generation.roll_ups is not None:
+            # Deltas are merged while the bulk is folded.
+            await make_indexes(self._mongo[generation.roll_ups], INDEXES[collections.ROLL_UPS])
         return bool(missing)
 
 
@@ -182,14 +185,14 @@ async def drop_generation(mongo: Mongo, projection: Projection, number: int) -> 
     """Remove the checkpoints first, so that nobody writes any more, then all the rest."""
     identity = Checkpoints(mongo, projection.consumer, projection.topic, generation=number).identity
     await mongo[collections.CHECKPOINTS].delete_many(identity)
-    for name in collections_of(projection, number).values():
+    for name in generation_of(projection, number).collections.values():
         await mongo[name].drop()
     await KeptDigests(mongo).drop(number, projection.models)
 
 
 async def index_generation(mongo: Mongo, generation: Generation) -> None:
     """Give the collections of a generation the indexes of their models."""
-    for model, name in generation.names.items():
+    for model, name in generation.collections.items():
         await make_indexes(mongo[name], INDEXES[model])
 
 

@@ -3,7 +3,7 @@
 from domain.rebuild_errors import NothingKeptError
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
-from infra.read_models import Generation, Projection, collections_of, keep_none, kept_generations
+from infra.read_models import Projection, generation_of, keep_none, kept_generations
 from infra.rebuilds import drop_generation
 from projections.following import Follower
 from projections.shadow import Shadow
@@ -19,8 +19,10 @@ async def roll_back(mongo: Mongo, reader: LogReader, projection: Projection) -> 
     kept = await kept_generations(mongo, projection)
     if not kept:
         raise NothingKeptError(projection.consumer)
-    number = kept[-1]
-    shadow = Shadow(mongo, projection, Generation(number, collections_of(projection, number)), None)
+    generation = generation_of(projection, kept[-1])
+    if generation.roll_ups not in await mongo.database.list_collection_names():
+        generation = generation._replace(roll_ups=None)  # made by a release that had none
+    shadow = Shadow(mongo, projection, generation, None)
     await shadow.checkpoints.revive()
     async with await mongo.start_session() as session:
         swap = Swap(mongo, Follower(mongo, reader, shadow), shadow, None)

@@ -20,6 +20,7 @@ from infra.stage import Stage, Step
 from infra.startup import wait_for_engines
 from projections.dead_letters import DeadLettersStep
 from projections.ingestion_logs import IngestionLogsStep
+from projections.roll_up_merging import RollUpMerger
 from projections.tickets import TicketsStep
 
 log = structlog.get_logger()
@@ -41,8 +42,9 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
             f"{number}:{topic}": consume(settings, f"deskstream.projector.{topic}", topic, stage)
             for number, (topic, stage) in enumerate(stages)
         }
+        merging = {"roll_ups": RollUpMerger(mongo).run()}
         try:
-            await work_until(stop, consuming)
+            await work_until(stop, consuming | merging)
         finally:
             log.info("projector_stopped")
 

@@ -19,6 +19,7 @@ from infra.settings import Settings
 from projections import bulk
 from projections.following import Follower, live_positions
 from projections.repair import Found, Repair
+from projections.roll_up_merging import merging
 from projections.shadow import Shadow
 from projections.swap import Swap, Swapped
 
@@ -156,7 +157,7 @@ class Rebuilder:
     ) -> None:
         count = order.processes or os.cpu_count() or 1
         shares = bulk.shares(self._settings, rebuild, stops, count, order.batch)
-        async with bulk.folding(shares) as folding:
+        async with bulk.folding(shares) as folding, merging(self._mongo, rebuild.generation):
             while True:
                 done, total = await self._done(shadow, stops)
                 lag = await live_seconds(self._mongo, self._reader, order.projection)

@@ -11,6 +11,7 @@ from infra.mongo import Document, Mongo, Session
 from infra.read_models import Generation, active_generation
 from projections.divergence import Divergence, confirmed, divergences
 from projections.following import Follower
+from projections.roll_up_repair import take_over_roll_ups
 from projections.shadow import Shadow
 
 Found = Callable[[Divergence], None]
@@ -92,5 +93,6 @@ class Repair:
         live = await self._follower.fence(session)
         number, models = self._shadow.generation.number, self._shadow.projection.models
         await self._digests.take_over(number, live.number, models, tenant_id, session)
+        await take_over_roll_ups(self._mongo, self._shadow.generation, live, tenant_id, session)
         await self._mongo[collections.PARKED].delete_many({"tenant_id": tenant_id}, session=session)
         crash_points.reached("tenant_repaired")

@@ -62,7 +62,7 @@ async def live_subject(mongo: Mongo) -> Subject:
     checkpoints = {}
     for projection in PROJECTIONS:
         live = await active_generation(mongo, projection)
-        names |= live.names
+        names |= live.collections
         checkpoints[projection.topic] = Checkpoints(
             mongo, projection.consumer, projection.topic, generation=live.number
         )
@@ -71,5 +71,5 @@ async def live_subject(mongo: Mongo) -> Subject:
 
 def shadow_subject(shadow: Shadow) -> Subject:
     """What a rebuild made, before anybody sees it; in it nothing is parked."""
-    names = {**shadow.generation.names, collections.PARKED: _NOTHING_PARKED}
+    names = {**shadow.generation.collections, collections.PARKED: _NOTHING_PARKED}
     return Subject(names, {shadow.projection.topic: shadow.checkpoints})

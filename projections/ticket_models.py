@@ -1,4 +1,4 @@
-"""The documents that change events make: `tickets`, `ticket_history`, and their digests."""
+"""The documents that change events make: `tickets`, `ticket_history`, digests and roll-ups."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from pymongo import InsertOne, ReplaceOne
 from domain.digests import DIGEST
 from domain.events import ChangeEvent, LogRecord
 from domain.read_models import TICKET_HISTORY, TICKETS, Applied, TicketsFold
+from domain.roll_up_documents import delta_document
 from infra.digests import KeptDigests
 from infra.mongo import Mongo, Session
 from infra.read_models import Generation
@@ -59,6 +60,10 @@ class TicketModels:
             history = self._mongo[names[TICKET_HISTORY]]
             await history.insert_many(fold.history, ordered=False, session=session)
         await self._digests.change(generation.number, fold.digests, session)
+        deltas = [delta_document(delta) for delta in fold.roll_ups.deltas()]
+        if deltas and generation.roll_ups is not None:
+            roll_ups = self._mongo[generation.roll_ups]
+            await roll_ups.insert_many(deltas, ordered=False, session=session)
 
 
 def keys_of(decoded: Mapping[int, Sequence[LogRecord]]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
+from domain.read_models import ROLL_UPS
 from projections.differences import Report
 from projections.model_verification import ModelVerification
+from projections.roll_up_verification import RollUpVerification
 from projections.subjects import MODELS, Subject, live_subject
 from projections.verification_task import Progress, Sources, Task, Watch
 
@@ -38,7 +40,19 @@ async def verify(
         if model.topic in subject.checkpoints:
             task = Task(sources, subject, model, tenant, report, progress, watch, only)
             await ModelVerification(task).run()
+    if only is None:
+        await verify_sums(sources, subject, report, tenant=tenant, watch=watch)
     return report
+
+
+async def verify_sums(
+    sources: Sources, subject: Subject, report: Report, *, tenant: str | None, watch: Watch
+) -> None:
+    """Compare the roll-ups with the tickets; of tickets that are wrong the sums say nothing."""
+    roll_ups = subject.names.get(ROLL_UPS)
+    if roll_ups is not None and not report.differing:
+        task = Task(sources, subject, MODELS[0], tenant, report, Progress(), watch)
+        await RollUpVerification(task, roll_ups).run()
 
 
 async def verify_live(

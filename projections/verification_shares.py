@@ -24,7 +24,7 @@ from infra.settings import Settings
 from infra.telemetry import configure_logging
 from projections.differences import Report
 from projections.subjects import Subject
-from projections.verification import verify
+from projections.verification import verify, verify_sums
 from projections.verification_task import Progress, Sources, Watch
 
 # Below so many records a process would take longer to start than to fold them.
@@ -79,7 +79,9 @@ async def verify_shared(
     if processes == 1 or await _records(sources, subject) < WORTHWHILE:
         return await verify(sources, subject, tenant=tenant, watch=watch)
     parts = await shares(settings, sources, subject, tenant=tenant, count=processes)
-    return await verify_in_processes(parts, watch)
+    report = await verify_in_processes(parts, watch)
+    await verify_sums(sources, subject, report, tenant=tenant, watch=watch)
+    return report
 
 
 async def verify_in_processes(parts: Sequence[Share], watch: Watch) -> Report:

@@ -34,6 +34,8 @@ PIPELINE = (
     Point("projector", "projector_written"),
     Point("projector", "projector_before_commit"),
     Point("projector", "projector_committed"),
+    Point("projector", "roll_ups_before_commit", 1),
+    Point("projector", "roll_ups_merged", 1),
     Point("projector", "letters_written", 1),
     Point("projector", "letters_committed", 1),
 )

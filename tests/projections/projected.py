@@ -94,7 +94,7 @@ class Projected:
         """What there is of generations that are not live: collections, checkpoints, digests."""
         live = await active_generation(self.mongo, TICKETS)
         names = await self.mongo.database.list_collection_names()
-        traces = [name for name in names if "_g" in name and name not in live.names.values()]
+        traces = [name for name in names if "_g" in name and name not in live.collections.values()]
         other = {"generation": {"$ne": live.number}}
         for name in ("checkpoints", "digests"):
             wanted = {**other, "consumer": "tickets"} if name == "checkpoints" else other

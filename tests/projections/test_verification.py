@@ -133,7 +133,7 @@ async def test_histories_that_lack_have_too_much_or_differ(log: WrittenLog) -> N
         Difference("ticket_history", "acme:T-0", "missing", version=2),
         Difference("ticket_history", "acme:T-2", "surplus", version=4),
         Difference(
-            "ticket_history", "north:T-1", "field", "changes.0.old", "'open'", "'new'", version=3
+            "ticket_history", "north:T-1", "field", "changes.0.old", "'closed'", "'new'", version=3
         ),
     ]
 

@@ -31,7 +31,7 @@ def change(
 ) -> dict[str, Any]:
     """A change event as it stands on `tickets.changes`; `ticket` changes fields of the ticket."""
     moment = f"2026-11-20T10:00:{version % 60:02}.250000Z"
-    status = ("closed", "open")[version % 2]
+    before, status = (("open", "closed"), ("closed", "open"))[version % 2]
     return {
         "kind": "change",
         "id": f"{tenant}:{external_id}:{version}",
@@ -47,7 +47,7 @@ def change(
         "source_event_id": f"e-{version}",
         "job_id": None,
         "detected_by": "observation",
-        "changes": [] if version == 1 else [{"field": "status", "old": "open", "new": status}],
+        "changes": [] if version == 1 else [{"field": "status", "old": before, "new": status}],
         "ticket": {
             "source": "email",
             "customer_id": "c-1",

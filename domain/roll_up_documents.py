@@ -1,0 +1,92 @@
+"""Roll-ups as documents: deltas as batches leave them, and the sums that deltas are merged into.
+
+A document has `hours`, cells of counts, or `days`, cells of words and customers; a delta has both.
+Merged sums have the one cell of their bucket, so whoever adds up need not know which is which.
+Words stand by count: `{n: 3, w: "invoice refund"}` says that three tickets hold each; a string
+costs a tenth of an array of as many words.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from domain.roll_ups import DaySums, Delta, HourSums
+
+Document: TypeAlias = dict[str, Any]
+
+DELTA: Final = "delta"
+
+
+def delta_document(delta: Delta) -> Document:
+    """A delta as it is inserted."""
+    return {
+        "_id": f"{delta.tenant_id}:{DELTA}:{delta.partition}:{delta.name}",
+        "tenant_id": delta.tenant_id,
+        "kind": DELTA,
+        "at": None,
+        "weight": delta.words,
+        "hours": [{"at": at, **counts_content(sums)} for at, sums in delta.hours.items()],
+        "days": [
+            {"at": at, **words_content(day), **customers_content(day)}
+            for at, day in delta.days.items()
+        ],
+    }
+
+
+def add_counts(sums: HourSums, cell: Mapping[str, Any]) -> None:
+    """Add what a cell of `hours` holds."""
+    for name, count in cell["counts"].items():
+        sums.counts[name] += count
+    for status in cell["statuses"]:
+        sums.statuses[status["k"]] += status["n"]
+    for quarter in cell["quarters"]:
+        sums.add_quarter(quarter["at"], quarter["n"], quarter["high"])
+
+
+def add_words(sums: DaySums, cell: Mapping[str, Any]) -> None:
+    """Add what a cell of `days` holds."""
+    for group in cell.get("words", ()):
+        words, count = group["w"].split(" "), group["n"]
+        sums.words.update(words if count == 1 else dict.fromkeys(words, count))
+    for customer in cell.get("customers", ()):
+        counts = customer["high"], customer["negative"], customer["total"]
+        sums.add_customer(customer["k"], *counts)
+
+
+def counts_content(sums: HourSums) -> Document:
+    """What a cell of `hours` holds."""
+    return {
+        "counts": {name: count for name, count in sums.counts.items() if count},
+        "statuses": [{"k": k, "n": n} for k, n in sums.statuses.items() if n],
+        "quarters": [
+            {"at": quarter, "n": count, "high": high}
+            for quarter, (count, high) in sums.quarters.items()
+            if count or high
+        ],
+    }
+
+
+def words_content(sums: DaySums) -> Document:
+    """The words of a cell of `days`."""
+    words = sums.words
+    counts = set(words.values())
+    if counts <= {1}:
+        groups = {1: list(words)} if words else {}
+    else:
+        by_count: defaultdict[int, list[str]] = defaultdict(list)
+        for word, count in words.items():
+            by_count[count].append(word)
+        by_count.pop(0, None)
+        groups = dict(by_count)
+    return {"words": [{"n": n, "w": " ".join(groups[n])} for n in sorted(groups)]}
+
+
+def customers_content(sums: DaySums) -> Document:
+    """The customers of a cell of `days`."""
+    return {
+        "customers": [
+            {"k": customer_id, "high": high, "negative": negative, "total": total}
+            for customer_id, (high, negative, total) in sums.customers.items()
+            if high or negative or total
+        ]
+    }

@@ -1,0 +1,158 @@
+"""Roll-ups merged: the deltas that batches leave become sums, beside readers and projectors.
+
+Projectors only ever insert deltas, so no two of them write one document, and whoever reads adds
+what was not merged yet.  That a delta leaves and its sums change is one transaction: whoever looks
+sees it once.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo.errors import PyMongoError
+
+from domain.roll_up_documents import DELTA
+from domain.roll_up_sums import Bucket, Sums, changes_of, merged_document
+from infra import crash_points
+from infra.backoff import Backoff
+from infra.mongo import Collection, Document, Mongo, transaction
+from infra.read_models import TICKETS, Generation, active_generation
+
+log = structlog.get_logger()
+
+_PAUSE_SECONDS: Final = 1.0
+_REST: Final = 2.0  # times as long as the work before
+_MOST_WORDS: Final = 15_000  # that readers add up by themselves, of one tenant
+_MOST_DELTAS: Final = 64
+_WORDS_AT_ONCE: Final = 250_000
+_DELTAS_AT_ONCE: Final = 1_000
+
+
+class RollUpMerger:
+    """Merges whatever readers would have to add up too much of.
+
+    Several may work at once: where two meet, MongoDB aborts one, and it tries again later.
+    """
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+
+    async def run(self) -> None:
+        """Merge what is due in the live generation, for ever."""
+        backoff = Backoff()
+        while True:
+            began = time.monotonic()
+            try:
+                generation = await active_generation(self._mongo, TICKETS)
+                if generation.roll_ups is not None:
+                    await self.merge(generation.roll_ups)
+            except PyMongoError as error:
+                log.info("roll_ups_not_merged", reason=repr(error))
+                await backoff.sleep()
+            else:
+                backoff.reset()
+            await asyncio.sleep(max(_PAUSE_SECONDS, _REST * (time.monotonic() - began)))
+
+    async def merge(
+        self, collection: str, *, words: int = _MOST_WORDS, deltas: int = _MOST_DELTAS
+    ) -> int:
+        """Merge the tenants of which so much is outstanding; return how many deltas were."""
+        roll_ups = self._mongo[collection]
+        merged = 0
+        for tenant_id in await _due(roll_ups, words, deltas):
+            merged += await self._merge_tenant(roll_ups, tenant_id)
+        return merged
+
+    async def _merge_tenant(self, roll_ups: Collection, tenant_id: str) -> int:
+        ids = await _some(roll_ups, tenant_id)
+        async with await self._mongo.start_session() as session, transaction(session):
+            deltas = await roll_ups.find({"_id": {"$in": ids}}, session=session).to_list(None)
+            changes = await asyncio.to_thread(changes_of, deltas)
+            ids = [bucket.id for bucket in changes]
+            found = await roll_ups.find({"_id": {"$in": ids}}, session=session).to_list(None)
+            writes = await asyncio.to_thread(_writes, changes, found)
+            # The deltas first: two who merge the same meet here, before all the rest.
+            await roll_ups.delete_many(
+                {"_id": {"$in": [d["_id"] for d in deltas]}}, session=session
+            )
+            if writes:
+                await roll_ups.bulk_write(writes, ordered=False, session=session)
+            crash_points.reached("roll_ups_before_commit")
+        crash_points.reached("roll_ups_merged")
+        return len(deltas)
+
+
+@asynccontextmanager
+async def merging(mongo: Mongo, generation: Generation) -> AsyncIterator[None]:
+    """Merge in a generation that is being made, inside the block; live mergers see to the rest."""
+    if generation.roll_ups is None:
+        yield
+        return
+    task = asyncio.create_task(_keep_merging(RollUpMerger(mongo), generation.roll_ups))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_merging(merger: RollUpMerger, collection: str) -> None:
+    backoff = Backoff()
+    while True:
+        try:
+            is_done = not await merger.merge(collection)
+        except PyMongoError as error:
+            log.info("roll_ups_not_merged", reason=repr(error))
+            await backoff.sleep()
+        else:
+            backoff.reset()
+            await asyncio.sleep(_PAUSE_SECONDS if is_done else 0)
+
+
+def _writes(changes: Mapping[Bucket, Sums], known: Sequence[Document]) -> Sequence[Any]:
+    before = {document["_id"]: document for document in known}
+    writes: list[Any] = []
+    for bucket, sums in changes.items():
+        id_ = bucket.id
+        after = merged_document(bucket, sums, before.get(id_))
+        if after is not None:
+            wanted = {"_id": id_}
+            writes.append(ReplaceOne(wanted, after) if id_ in before else InsertOne(after))
+        elif id_ in before:
+            writes.append(DeleteOne({"_id": id_}))
+    return writes
+
+
+async def _due(roll_ups: Collection, words: int, deltas: int) -> list[str]:
+    """The tenants with so many words or deltas outstanding, those with the most first."""
+    outstanding = {
+        "_id": "$tenant_id",
+        "words": {"$sum": "$weight"},
+        "deltas": {"$sum": 1},
+    }
+    cursor = roll_ups.aggregate(
+        [
+            {"$match": {"kind": DELTA}},
+            {"$group": outstanding},
+            {"$match": {"$or": [{"words": {"$gte": words}}, {"deltas": {"$gte": deltas}}]}},
+            {"$sort": {"words": -1, "_id": 1}},
+        ]
+    )
+    return [found["_id"] async for found in cursor]
+
+
+async def _some(roll_ups: Collection, tenant_id: str) -> list[str]:
+    """Some outstanding deltas of a tenant: as many as one short transaction can merge."""
+    wanted = {"kind": DELTA, "tenant_id": tenant_id}
+    cursor = roll_ups.find(wanted, {"weight": 1}).limit(_DELTAS_AT_ONCE)
+    ids, words = [], 0
+    async for document in cursor:
+        ids.append(document["_id"])
+        words += document["weight"]
+        if words >= _WORDS_AT_ONCE:
+            break
+    return ids
