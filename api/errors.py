@@ -28,3 +28,13 @@ class UnhealthyError(DeskstreamError):
         down = [name for name, state in dependencies.items() if state["state"] != "up"]
         super().__init__(f"no usable answer from: {', '.join(down)}")
         self.dependencies = dependencies
+
+
+class RollUpsMissingError(DeskstreamError):
+    """The statistics have nothing to be made of."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the tickets were projected by a release that kept no sums over them;"
+            " an operator has to run `deskstream rebuild tickets` once"
+        )

@@ -1,21 +1,19 @@
-"""Keywords inside MongoDB: which words a ticket's text holds, each once, in lower case."""
+"""Keywords inside MongoDB: which words a ticket's text holds, as `domain.keywords` finds them."""
 
 import tomllib
-import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from domain.keywords import COMPOSITIONS, LONGEST, LOWER_CASES, SHORTEST
+
 Expression = dict[str, Any]
 
-WORD: Final = r"[\p{L}\p{M}]{3,}"
+_LETTER: Final = r"[\p{L}\p{M}]"
+WORD: Final = rf"(?<!{_LETTER}){_LETTER}{{{SHORTEST},{LONGEST}}}(?!{_LETTER})"
 _STOP_WORDS: Final = Path(__file__).with_name("stop_words.toml")
-_LETTERS: Final = [chr(code) for code in range(0xC0, 0x180) if chr(code).isalpha()]
-_UPPER: Final = [
-    letter for letter in _LETTERS if letter != letter.lower() and len(letter.lower()) == 1
-]
-_ACCENTS: Final = r"\p{M}"
+_ACCENTS: Final = rf"[{''.join(sorted({two[1] for two in COMPOSITIONS}))}]"
 
 
 @cache
@@ -25,6 +23,7 @@ def stop_words() -> list[str]:
     return sorted({word for words in lists.values() for word in words.split()})
 
 
+@cache
 def words_of(*fields: str) -> Expression:
     """The distinct words of these fields.
 
@@ -41,41 +40,32 @@ def words_of(*fields: str) -> Expression:
             "in": {"$concat": ["$$value", " ", "$$this"]},
         }
     }
-    composed = _where(_ACCENTS, "$$joined", _replaced("$$joined", _compositions()))
-    lower = _where(f"[{''.join(_UPPER)}]", "$$text", _replaced("$$text", _lower_cases()))
-    found = {"$regexFindAll": {"input": "$$plain", "regex": WORD}}
-    words = {"$setUnion": [{"$map": {"input": found, "in": "$$this.match"}}]}
-    return _let(joined=joined, then=_let(text=composed, then=_let(plain=lower, then=words)))
+    found = {"$regexFindAll": {"input": "$$text", "regex": WORD}}
+    last: Expression = {"$setUnion": [{"$map": {"input": found, "in": "$$this.match"}}]}
+    steps = [_where(f"[{''.join(block)}]", _replaced(block)) for block in LOWER_CASES]
+    steps.append(_where(_ACCENTS, _replaced(COMPOSITIONS)))
+    for step in reversed(steps):
+        last = _let(text=step, then=last)
+    return _let(text=joined, then=last)
 
 
 def _let(then: Expression, **variables: Expression) -> Expression:
     return {"$let": {"vars": variables, "in": then}}
 
 
-def _where(regex: str, text: str, changed: Expression) -> Expression:
-    return {"$cond": [{"$regexMatch": {"input": text, "regex": regex}}, changed, text]}
+def _where(regex: str, changed: Expression) -> Expression:
+    return {"$cond": [{"$regexMatch": {"input": "$$text", "regex": regex}}, changed, "$$text"]}
 
 
-def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> Expression:
+def _replaced(pairs: dict[str, str]) -> Expression:
     step = {"input": "$$value", "find": "$$this.find", "replacement": "$$this.by"}
     return {
         "$reduce": {
-            "input": [{"find": find, "by": replacement} for find, replacement in pairs],
-            "initialValue": text,
+            "input": [{"find": find, "by": replacement} for find, replacement in pairs.items()],
+            "initialValue": "$$text",
             "in": {"$replaceAll": step},
         }
     }
-
-
-def _lower_cases() -> list[tuple[str, str]]:
-    return [(letter, letter.lower()) for letter in _UPPER]
-
-
-def _compositions() -> list[tuple[str, str]]:
-    """A letter and a combining accent, and the one letter that both are."""
-    lower = {letter.lower() for letter in _UPPER}
-    pairs = [(unicodedata.normalize("NFD", letter), letter) for letter in sorted(lower)]
-    return [(apart, letter) for apart, letter in pairs if len(apart) == 2]
 
 
 def _between_spaces(fields: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from api.intervals import Interval
 from domain.errors import RejectedRecordError
 from domain.identity import MAX_ID_LENGTH, TENANT_PATTERN
 from domain.instants import parse_instant
@@ -188,3 +189,11 @@ class StatisticsQuery(NoParameters):
         if self.from_date and self.to_date and self.from_date > self.to_date:
             raise ValueError("from_date is later than to_date")
         return self
+
+
+class TrendQuery(StatisticsQuery):
+    """The same by hour, day or week: by default the last 24 hours, 30 days or 12 weeks."""
+
+    interval: Annotated[
+        Interval, Field(description="Hours, days or weeks (from Monday on) by the zone's clock.")
+    ] = "day"

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from pymongo.read_concern import ReadConcern
 
+from api.errors import RollUpsMissingError
 from domain.events import Tally
 from infra import collections
 from infra.mongo import Collection, Document, Mongo
@@ -52,6 +53,12 @@ class TenantCollection:
         pipeline = [{"$match": self._mine(query)}, *stages]
         return {"$lookup": {"from": self.name, "pipeline": pipeline, "as": field}}
 
+    def union(self, query: Query, stages: Iterable[Document]) -> Document:
+        """A `$unionWith` stage that adds other documents of the tenant."""
+        return {
+            "$unionWith": {"coll": self.name, "pipeline": [{"$match": self._mine(query)}, *stages]}
+        }
+
     def _mine(self, query: Query) -> Document:
         return {**query, "tenant_id": self._tenant_id}
 
@@ -76,14 +83,28 @@ class TenantScope:
         """The audits of the tenant's runs."""
         return await self._active(collections.INGESTION_LOGS)
 
+    async def roll_ups(self) -> TenantCollection:
+        """The sums over the tenant's tickets.
+
+        Raises:
+            RollUpsMissingError: the tickets were projected by a release that made none.
+        """
+        if collections.ROLL_UPS not in await self._resolved():
+            raise RollUpsMissingError
+        return await self._active(collections.ROLL_UPS)
+
     def alerts(self) -> TenantCollection:
         """The tenant's alerts, which no rebuild touches."""
         return TenantCollection(self._mongo[collections.ALERTS], self.tenant_id)
 
     async def _active(self, model: str) -> TenantCollection:
+        names = await self._resolved()
+        return TenantCollection(self._mongo[names[model]], self.tenant_id)
+
+    async def _resolved(self) -> Mapping[str, str]:
         if self._names is None:
             self._names = await active(self._mongo)
-        return TenantCollection(self._mongo[self._names[model]], self.tenant_id)
+        return self._names
 
 
 class Deployment:

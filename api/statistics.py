@@ -1,13 +1,15 @@
-"""Statistics of one tenant: one aggregation, computed by MongoDB, on one snapshot."""
+"""Statistics of one tenant: one aggregation over its roll-ups, by MongoDB, on one snapshot."""
 
 from datetime import datetime, tzinfo
 from typing import Any, Final, NamedTuple
 
 from pymongo import DESCENDING
 
+from api.cover import Span
 from api.documents import shown_instant
-from api.keywords import stop_words, words_of
-from api.scope import TenantCollection, TenantScope
+from api.keywords import stop_words
+from api.roll_ups import RollUps
+from api.scope import TenantScope
 from api.zones import HOUR, HOURS, clock_time, last_hours
 from domain.errors import TenantNotFoundError
 from domain.instants import cut
@@ -18,9 +20,9 @@ Expression = dict[str, Any]
 _TOP: Final = 10
 _URGENCIES: Final = ("high", "medium", "low")
 _SENTIMENTS: Final = ("negative", "neutral", "positive")
-_DONE: Final = ["resolved", "closed"]
 _RATIO_DIGITS: Final = 4
 _HOUR_MS: Final = int(HOUR.total_seconds() * 1000)
+_OPEN: Final = ("high", "negative", "total")
 
 
 class TicketRange(NamedTuple):
@@ -32,11 +34,14 @@ class TicketRange(NamedTuple):
     zone: tzinfo
 
     @property
-    def query(self) -> Document:
-        """The live tickets of the range."""
-        bounds = {"$gte": self.begin, "$lt": self.end}
-        created = {operator: moment for operator, moment in bounds.items() if moment is not None}
-        return {"deleted_at": None} | ({"created_at": created} if created else {})
+    def span(self) -> Span:
+        """The range alone."""
+        return Span(self.begin, self.end)
+
+    def shown(self) -> Document:
+        """The range, as `RangeView` describes it."""
+        begin, end = shown_instant(self.begin), shown_instant(self.end)
+        return {"from": begin, "to": end, "tz": self.tz}
 
 
 async def count_tickets(scope: TenantScope, chosen: TicketRange, now: datetime) -> Document:
@@ -44,49 +49,58 @@ async def count_tickets(scope: TenantScope, chosen: TicketRange, now: datetime) 
 
     Raises:
         TenantNotFoundError: no ticket of the tenant was ever seen.
+        RollUpsMissingError: nothing was summed up yet.
     """
-    tickets = await scope.tickets()
+    sums, tickets = await scope.roll_ups(), await scope.tickets()
     hours = last_hours(now, chosen.zone)
-    [found] = await tickets.aggregate(chosen.query, _stages(tickets, hours, chosen.zone))
-    newest = found.pop("newest")
-    if not newest:
+    stages = _stages(RollUps(sums, tickets, chosen.span), hours, chosen)
+    found = await tickets.aggregate({}, stages)
+    if not found:
         raise TenantNotFoundError(scope.tenant_id)
-    begin, end = shown_instant(chosen.begin), shown_instant(chosen.end)
+    [figures] = found
+    newest = figures.pop("newest")
     return {
         "tenant_id": scope.tenant_id,
-        **found,
-        "range": {"from": begin, "to": end, "tz": chosen.tz},
+        **figures,
+        "range": chosen.shown(),
         "generated_at": shown_instant(cut(now)),
-        "data_as_of": shown_instant(newest[0]["changed_at"]),
+        "data_as_of": shown_instant(newest),
     }
 
 
-def _stages(tickets: TenantCollection, hours: list[datetime], zone: tzinfo) -> list[Document]:
-    facets = {
-        "totals": _totals(),
-        "statuses": _statuses(),
-        "hours": _hours(hours),
-        "top_keywords": _keywords(),
-        "at_risk_customers": _customers(),
-    }
-    last_change: list[Document] = [{"$sort": {"changed_at": DESCENDING}}, {"$limit": 1}]
+# The tenant's last change leads: it is there if the tenant is known, whatever there is to sum up.
+LAST_CHANGE: Final[list[Document]] = [
+    {"$sort": {"changed_at": DESCENDING}},
+    {"$limit": 1},
+    {"$project": {"_id": 0, "newest": "$changed_at"}},
+]
+
+
+def _stages(rows: RollUps, hours: list[datetime], chosen: TicketRange) -> list[Document]:
+    span = chosen.span.within(hours[0], hours[-1] + HOUR)
+    recent = rows._replace(span=span)
     return [
-        {"$facet": facets},
+        *LAST_CHANGE,
+        rows.counts(_totals(), "totals"),
+        rows.counts(_statuses(), "statuses"),
+        recent.quarters(hours, _hours(hours[0]), "hours"),
+        rows.words(_keywords(), "top_keywords"),
+        rows.customers(_customers(), "at_risk_customers"),
         {"$set": {"totals": {"$first": "$totals"}}},
-        {"$project": _figures([clock_time(hour, zone) for hour in hours])},
-        tickets.lookup({}, [*last_change, {"$project": {"_id": 0, "changed_at": 1}}], "newest"),
+        {"$project": _figures([clock_time(hour, chosen.zone) for hour in hours])},
     ]
 
 
 def _figures(labels: list[str]) -> Expression:
     return {
-        "total_tickets": _total("all"),
+        "newest": 1,
+        "total_tickets": _total("total"),
         "by_status": {"$arrayToObject": "$statuses"},
         "by_urgency": {label: _total(label) for label in _URGENCIES},
         "by_sentiment": {label: _total(label) for label in _SENTIMENTS},
         "urgency_high_ratio": _ratio("high"),
         "negative_sentiment_ratio": _ratio("negative"),
-        "requires_action_count": _total("requires_action"),
+        "requires_action_count": _total("action"),
         "hourly_trend": _filled(labels),
         "top_keywords": 1,
         "at_risk_customers": 1,
@@ -94,29 +108,28 @@ def _figures(labels: list[str]) -> Expression:
 
 
 def _totals() -> list[Document]:
-    urgencies = {label: _sum_if({"$eq": ["$urgency", label]}) for label in _URGENCIES}
-    sentiments = {label: _sum_if({"$eq": ["$sentiment", label]}) for label in _SENTIMENTS}
-    action = {"requires_action": _sum_if("$requires_action")}
-    return [{"$group": {"_id": None, "all": {"$sum": 1}, **urgencies, **sentiments, **action}}]
+    names = ("total", "action", *_URGENCIES, *_SENTIMENTS)
+    return [{"$group": {"_id": None, **{name: {"$sum": f"$counts.{name}"} for name in names}}}]
 
 
 def _statuses() -> list[Document]:
     return [
-        {"$group": {"_id": "$status", "count": {"$sum": 1}}},
+        {"$unwind": "$statuses"},
+        {"$group": {"_id": "$statuses.k", "count": {"$sum": "$statuses.n"}}},
+        {"$match": {"count": {"$ne": 0}}},
         {"$sort": {"_id": 1}},
         {"$project": {"_id": 0, "k": "$_id", "v": "$count"}},
     ]
 
 
-def _hours(hours: list[datetime]) -> list[Document]:
-    since = {"$subtract": ["$created_at", hours[0]]}
+def _hours(first: datetime) -> list[Document]:
+    since = {"$subtract": ["$at", first]}
     return [
-        {"$match": {"created_at": {"$gte": hours[0], "$lt": hours[-1] + HOUR}}},
         {
             "$group": {
                 "_id": {"$floor": {"$divide": [since, _HOUR_MS]}},
-                "count": {"$sum": 1},
-                "high": _sum_if({"$eq": ["$urgency", "high"]}),
+                "count": {"$sum": "$n"},
+                "high": {"$sum": "$high"},
             }
         },
     ]
@@ -138,10 +151,9 @@ def _filled(labels: list[str]) -> Expression:
 
 def _keywords() -> list[Document]:
     return [
-        {"$project": {"_id": 0, "words": words_of("subject", "message")}},
-        {"$unwind": "$words"},
-        {"$group": {"_id": "$words", "count": {"$sum": 1}}},
-        {"$match": {"_id": {"$nin": stop_words()}}},
+        {"$unwind": "$w"},
+        {"$group": {"_id": "$w", "count": {"$sum": "$n"}}},
+        {"$match": {"_id": {"$nin": stop_words()}, "count": {"$gt": 0}}},
         {"$sort": {"count": DESCENDING, "_id": 1}},
         {"$limit": _TOP},
         {"$project": {"_id": 0, "keyword": "$_id", "count": 1}},
@@ -149,14 +161,9 @@ def _keywords() -> list[Document]:
 
 
 def _customers() -> list[Document]:
-    counts = {
-        "open_high": _sum_if({"$eq": ["$urgency", "high"]}),
-        "open_negative": _sum_if({"$eq": ["$sentiment", "negative"]}),
-        "open_total": {"$sum": 1},
-    }
+    counts = {f"open_{name}": {"$sum": f"${name}"} for name in _OPEN}
     return [
-        {"$match": {"status": {"$nin": _DONE}, "customer_id": {"$ne": None}}},
-        {"$group": {"_id": "$customer_id", **counts}},
+        {"$group": {"_id": "$k", **counts}},
         {"$match": {"$or": [{"open_high": {"$gt": 0}}, {"open_negative": {"$gt": 0}}]}},
         {"$sort": {**dict.fromkeys(counts, DESCENDING), "_id": 1}},
         {"$limit": _TOP},
@@ -164,14 +171,11 @@ def _customers() -> list[Document]:
     ]
 
 
-def _sum_if(condition: Expression | str) -> Expression:
-    return {"$sum": {"$cond": [condition, 1, 0]}}
-
-
 def _total(name: str) -> Expression:
     return {"$ifNull": [f"$totals.{name}", 0]}
 
 
 def _ratio(name: str) -> Expression:
-    share = {"$round": [{"$divide": [f"$totals.{name}", "$totals.all"]}, _RATIO_DIGITS]}
-    return {"$ifNull": [share, 0]}
+    """A share of all, 0 of none; sums of changes may come to 0, which `$divide` refuses."""
+    share = {"$round": [{"$divide": [f"$totals.{name}", "$totals.total"]}, _RATIO_DIGITS]}
+    return {"$cond": [{"$gt": ["$totals.total", 0]}, share, 0]}

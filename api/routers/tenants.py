@@ -6,11 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.answers import JsonResponse
+from api.cover import Span
 from api.dependencies import Connections, TenantPath
-from api.models import Statistics
+from api.intervals import range_of
 from api.openapi import problems
-from api.parameters import StatisticsQuery
+from api.parameters import StatisticsQuery, TrendQuery
 from api.statistics import TicketRange, count_tickets
+from api.statistics_models import Statistics, Trend
+from api.trend import trend_of
 from api.zones import zone_of
 
 router = APIRouter(prefix="/tenants", tags=["tenants"])
@@ -26,3 +29,17 @@ async def get_statistics(
     """
     chosen = TicketRange(query.from_date, query.to_date, query.tz, zone_of(query.tz))
     return JsonResponse(await count_tickets(services.scope(tenant_id), chosen, datetime.now(UTC)))
+
+
+@router.get("/{tenant_id}/stats/trend", response_model=Trend, responses=problems(404))
+async def get_trend(
+    tenant_id: TenantPath, services: Connections, query: Annotated[TrendQuery, Query()]
+) -> JsonResponse:
+    """The live tickets of a tenant by hour, day or week, beside the time before.
+
+    The range is half-open over `created_at`; an interval that it cuts counts what is inside.
+    """
+    now, zone, interval = datetime.now(UTC), zone_of(query.tz), query.interval
+    begin, end = range_of(interval, Span(query.from_date, query.to_date), now, zone)
+    chosen = TicketRange(begin, end, query.tz, zone)
+    return JsonResponse(await trend_of(services.scope(tenant_id), chosen, interval, now))

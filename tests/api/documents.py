@@ -1,8 +1,11 @@
 """Documents as the projections write them, for tests that read them through the API."""
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.roll_up_documents import delta_document
+from domain.roll_ups import Delta, Standing
 from infra import collections
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo
@@ -97,5 +100,11 @@ def run_audit(job_id: str, *, tenant_id: str = "acme", **fields: Any) -> Documen
 
 
 async def store(mongo: Mongo, *tickets: Document) -> None:
-    """Write tickets."""
+    """Write tickets, and what they come to."""
     await mongo[collections.TICKETS].insert_many(list(tickets))
+    deltas = {t["tenant_id"]: Delta(t["tenant_id"], 0, uuid.uuid4().hex) for t in tickets}
+    for ticket in tickets:
+        if ticket["deleted_at"] is None:
+            standing = Standing(*(ticket[name] for name in Standing._fields))
+            deltas[ticket["tenant_id"]].move(None, standing)
+    await mongo[collections.ROLL_UPS].insert_many(map(delta_document, deltas.values()))

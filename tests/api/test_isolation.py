@@ -91,7 +91,9 @@ async def test_the_walk_would_notice(api: httpx.AsyncClient, app: FastAPI, mongo
     answers = [(url, await api.get(url)) for url in requests(app, THEIRS)]
 
     silent = [url for url, a in answers if a.status_code != 200 or SECRET not in a.text]
-    assert silent == [f"/ingest/status?tenant_id={THEIRS}", f"/ingest/progress/{SECRET}"]
+    # A trend is numbers alone; `test_trend` holds it against those of one tenant.
+    trend = f"/tenants/{THEIRS}/stats/trend"
+    assert silent == [f"/ingest/status?tenant_id={THEIRS}", f"/ingest/progress/{SECRET}", trend]
 
 
 def test_only_scopes_name_collections() -> None:

@@ -1,0 +1,109 @@
+"""Pipelines over roll-ups: the sums that cover a range, what is not merged yet, and the cut ends.
+
+What is not merged yet is looked up among the deltas.  Ends of a range that cut an hour, or, where
+words and customers are counted, a day in two are recounted from the tickets themselves.  All of it
+is one aggregation, hence on one snapshot.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from api.cover import Cover, Span, cover, quarterly
+from api.keywords import words_of
+from api.scope import TenantCollection
+from domain.roll_up_documents import DELTA
+from domain.roll_ups import DONE
+from infra.mongo import Document
+
+_URGENCIES: Final = ("high", "medium", "low")
+_SENTIMENTS: Final = ("negative", "neutral", "positive")
+
+
+class RollUps(NamedTuple):
+    """A tenant's sums and tickets in a range.
+
+    Every method makes a `$lookup` of `field` over rows: those of sums, of deltas and of tickets,
+    as `stages` go on with them.
+    """
+
+    sums: TenantCollection
+    tickets: TenantCollection
+    span: Span
+
+    def counts(self, stages: Iterable[Document], field: str) -> Document:
+        """Rows of `counts` and `statuses`."""
+        covered = cover(self.span, "hour")
+        counts: Document = {name: _is("urgency", name) for name in _URGENCIES}
+        counts |= {name: _is("sentiment", name) for name in _SENTIMENTS}
+        counts |= {"total": 1, "action": {"$cond": ["$requires_action", 1, 0]}}
+        ticket = {"counts": counts, "statuses": [{"k": "$status", "n": 1}]}
+        rows = [{"$unwind": "$hours"}, {"$replaceWith": "$hours"}, *_inside(covered)]
+        rows += self._recounted(covered, ticket)
+        return self._lookup("counts", covered, [*rows, *stages], field)
+
+    def words(self, stages: Iterable[Document], field: str) -> Document:
+        """Rows of the words `w`, each of which is in `n` tickets."""
+        covered = cover(self.span, "day")
+        group = {"n": "$words.n", "w": {"$split": ["$words.w", " "]}}
+        rows = [*_days(covered, "words"), {"$replaceWith": group}]
+        rows += self._recounted(covered, {"n": 1, "w": words_of("subject", "message")})
+        return self._lookup("words", covered, [*rows, *stages], field)
+
+    def customers(self, stages: Iterable[Document], field: str) -> Document:
+        """Rows of customers `k` with the open tickets `high`, `negative`, `total`."""
+        covered = cover(self.span, "day")
+        ticket = {
+            "k": "$customer_id",
+            "high": _is("urgency", "high"),
+            "negative": _is("sentiment", "negative"),
+            "total": 1,
+        }
+        is_open = {"status": {"$nin": sorted(DONE)}, "customer_id": {"$ne": None}}
+        rows = [*_days(covered, "customers"), {"$replaceWith": "$customers"}]
+        rows += self._recounted(covered, ticket, is_open)
+        return self._lookup("customers", covered, [*rows, *stages], field)
+
+    def quarters(
+        self, begins: Sequence[datetime], stages: Iterable[Document], field: str
+    ) -> Document:
+        """Rows of instants `at`, quarters of an hour, with `n` and `high`, parted at `begins`."""
+        covered = quarterly(self.span, begins)
+        ticket = {"at": "$created_at", "n": 1, "high": _is("urgency", "high")}
+        rows = [{"$unwind": "$hours"}, {"$unwind": "$hours.quarters"}]
+        rows += [{"$replaceWith": "$hours.quarters"}, *_inside(covered)]
+        rows += self._recounted(covered, ticket)
+        return self._lookup("counts", covered, [*rows, *stages], field)
+
+    def _recounted(
+        self, covered: Cover, ticket: Document, also: Document | None = None
+    ) -> list[Document]:
+        live = {"deleted_at": None, **(also or {})}
+        row = [{"$replaceWith": ticket}]
+        return [self.tickets.union({**live, "created_at": cut.bounds}, row) for cut in covered.cuts]
+
+    def _lookup(self, part: str, covered: Cover, stages: list[Document], field: str) -> Document:
+        wanted: list[Document] = [{"kind": DELTA}]
+        for level, span in covered.levels:
+            at = {"at": span.bounds} if span.bounds else {}
+            wanted.append({"kind": f"{level}.{part}", **at})
+        return self.sums.lookup({"$or": wanted}, stages, field)
+
+
+def _days(covered: Cover, part: str) -> list[Document]:
+    return [
+        {"$unwind": "$days"},
+        {"$replaceWith": "$days"},
+        *_inside(covered),
+        {"$unwind": f"${part}"},
+    ]
+
+
+def _inside(covered: Cover) -> list[Document]:
+    """Deltas hold cells of any time; merged sums were chosen."""
+    bounds = covered.whole.bounds
+    return [{"$match": {"at": bounds}}] if bounds else []
+
+
+def _is(field: str, value: str) -> Document:
+    return {"$cond": [{"$eq": [f"${field}", value]}, 1, 0]}
