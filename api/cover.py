@@ -53,15 +53,14 @@ class Cover(NamedTuple):
     cuts: tuple[Span, ...]
 
 
-def cover(span: Span, finest: str) -> Cover:
-    """The fewest sums for a range, and at most two cut ends, shorter than what is `finest`."""
+def cover(span: Span) -> Cover:
+    """The fewest sums for a range, and at most two cut ends, shorter than two hours together."""
     if span == Span(None, None):
         return Cover(((ALL, span),), span, ())
-    names = list(LEVELS)[list(LEVELS).index(finest) :]
-    whole = [_whole(level, span) for level in names]
+    whole = [_whole(level, span) for level in LEVELS]
     levels = [
         (level, part)
-        for level, inside, coarser in zip(names, whole, [*whole[1:], _NOTHING], strict=True)
+        for level, inside, coarser in zip(LEVELS, whole, [*whole[1:], _NOTHING], strict=True)
         for part in _minus(inside, coarser)
     ]
     return Cover(tuple(levels), whole[0], tuple(_minus(span, whole[0])))

@@ -58,10 +58,13 @@ def _where(regex: str, changed: Expression) -> Expression:
 
 
 def _replaced(pairs: dict[str, str]) -> Expression:
-    step = {"input": "$$value", "find": "$$this.find", "replacement": "$$this.by"}
+    both = [{"$split": [" ".join(side), " "]} for side in (pairs.keys(), pairs.values())]
+    find, by = ({"$arrayElemAt": ["$$this", index]} for index in (0, 1))
+    step = {"input": "$$value", "find": find, "replacement": by}
     return {
         "$reduce": {
-            "input": [{"find": find, "by": replacement} for find, replacement in pairs.items()],
+            # Two strings: as many literals would take longer to parse than a day's tickets to read.
+            "input": {"$zip": {"inputs": both}},
             "initialValue": "$$text",
             "in": {"$replaceAll": step},
         }

@@ -1,8 +1,7 @@
 """Pipelines over roll-ups: the sums that cover a range, what is not merged yet, and the cut ends.
 
-What is not merged yet is looked up among the deltas.  Ends of a range that cut an hour, or, where
-words and customers are counted, a day in two are recounted from the tickets themselves.  All of it
-is one aggregation, hence on one snapshot.
+What is not merged yet is looked up among the deltas, and ends of a range that cut an hour in two
+are recounted from the tickets themselves: all in one aggregation, hence on one snapshot.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,26 +32,26 @@ class RollUps(NamedTuple):
 
     def counts(self, stages: Iterable[Document], field: str) -> Document:
         """Rows of `counts` and `statuses`."""
-        covered = cover(self.span, "hour")
+        covered = cover(self.span)
         counts: Document = {name: _is("urgency", name) for name in _URGENCIES}
         counts |= {name: _is("sentiment", name) for name in _SENTIMENTS}
         counts |= {"total": 1, "action": {"$cond": ["$requires_action", 1, 0]}}
         ticket = {"counts": counts, "statuses": [{"k": "$status", "n": 1}]}
-        rows = [{"$unwind": "$hours"}, {"$replaceWith": "$hours"}, *_inside(covered)]
+        rows = [*_cells("labels", covered)]
         rows += self._recounted(covered, ticket)
         return self._lookup("counts", covered, [*rows, *stages], field)
 
     def words(self, stages: Iterable[Document], field: str) -> Document:
         """Rows of the words `w`, each of which is in `n` tickets."""
-        covered = cover(self.span, "day")
+        covered = cover(self.span)
         group = {"n": "$words.n", "w": {"$split": ["$words.w", " "]}}
-        rows = [*_days(covered, "words"), {"$replaceWith": group}]
+        rows = [*_cells("names", covered), {"$unwind": "$words"}, {"$replaceWith": group}]
         rows += self._recounted(covered, {"n": 1, "w": words_of("subject", "message")})
         return self._lookup("words", covered, [*rows, *stages], field)
 
     def customers(self, stages: Iterable[Document], field: str) -> Document:
         """Rows of customers `k` with the open tickets `high`, `negative`, `total`."""
-        covered = cover(self.span, "day")
+        covered = cover(self.span)
         ticket = {
             "k": "$customer_id",
             "high": _is("urgency", "high"),
@@ -60,7 +59,11 @@ class RollUps(NamedTuple):
             "total": 1,
         }
         is_open = {"status": {"$nin": sorted(DONE)}, "customer_id": {"$ne": None}}
-        rows = [*_days(covered, "customers"), {"$replaceWith": "$customers"}]
+        rows = [
+            *_cells("names", covered),
+            {"$unwind": "$customers"},
+            {"$replaceWith": "$customers"},
+        ]
         rows += self._recounted(covered, ticket, is_open)
         return self._lookup("customers", covered, [*rows, *stages], field)
 
@@ -70,8 +73,8 @@ class RollUps(NamedTuple):
         """Rows of instants `at`, quarters of an hour, with `n` and `high`, parted at `begins`."""
         covered = quarterly(self.span, begins)
         ticket = {"at": "$created_at", "n": 1, "high": _is("urgency", "high")}
-        rows = [{"$unwind": "$hours"}, {"$unwind": "$hours.quarters"}]
-        rows += [{"$replaceWith": "$hours.quarters"}, *_inside(covered)]
+        rows = [{"$unwind": "$labels"}, {"$unwind": "$labels.quarters"}]
+        rows += [{"$replaceWith": "$labels.quarters"}, *_inside(covered)]
         rows += self._recounted(covered, ticket)
         return self._lookup("counts", covered, [*rows, *stages], field)
 
@@ -80,7 +83,8 @@ class RollUps(NamedTuple):
     ) -> list[Document]:
         live = {"deleted_at": None, **(also or {})}
         row = [{"$replaceWith": ticket}]
-        return [self.tickets.union({**live, "created_at": cut.bounds}, row) for cut in covered.cuts]
+        cuts = [{"created_at": cut.bounds} for cut in covered.cuts]
+        return [self.tickets.union({**live, "$or": cuts}, row)] if cuts else []
 
     def _lookup(self, part: str, covered: Cover, stages: list[Document], field: str) -> Document:
         wanted: list[Document] = [{"kind": DELTA}]
@@ -90,13 +94,8 @@ class RollUps(NamedTuple):
         return self.sums.lookup({"$or": wanted}, stages, field)
 
 
-def _days(covered: Cover, part: str) -> list[Document]:
-    return [
-        {"$unwind": "$days"},
-        {"$replaceWith": "$days"},
-        *_inside(covered),
-        {"$unwind": f"${part}"},
-    ]
+def _cells(array: str, covered: Cover) -> list[Document]:
+    return [{"$unwind": f"${array}"}, {"$replaceWith": f"${array}"}, *_inside(covered)]
 
 
 def _inside(covered: Cover) -> list[Document]:

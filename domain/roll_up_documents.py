@@ -1,6 +1,6 @@
 """Roll-ups as documents: deltas as batches leave them, and the sums that deltas are merged into.
 
-A document has `hours`, cells of counts, or `days`, cells of words and customers; a delta has both.
+A document has cells of `labels` (counts), or of `names` (words and customers); a delta has both.
 Merged sums have the one cell of their bucket, so whoever adds up need not know which is which.
 Words stand by count: `{n: 3, w: "invoice refund"}` says that three tickets hold each; a string
 costs a tenth of an array of as many words.
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from domain.roll_ups import DaySums, Delta, HourSums
+from domain.roll_ups import Delta, LabelSums, NameSums
 
 Document: TypeAlias = dict[str, Any]
 
@@ -25,16 +25,16 @@ def delta_document(delta: Delta) -> Document:
         "kind": DELTA,
         "at": None,
         "weight": delta.words,
-        "hours": [{"at": at, **counts_content(sums)} for at, sums in delta.hours.items()],
-        "days": [
-            {"at": at, **words_content(day), **customers_content(day)}
-            for at, day in delta.days.items()
+        "labels": [{"at": at, **counts_content(sums)} for at, sums in delta.labels.items()],
+        "names": [
+            {"at": at, **words_content(some), **customers_content(some)}
+            for at, some in delta.names.items()
         ],
     }
 
 
-def add_counts(sums: HourSums, cell: Mapping[str, Any]) -> None:
-    """Add what a cell of `hours` holds."""
+def add_counts(sums: LabelSums, cell: Mapping[str, Any]) -> None:
+    """Add what a cell of `labels` holds."""
     for name, count in cell["counts"].items():
         sums.counts[name] += count
     for status in cell["statuses"]:
@@ -43,8 +43,8 @@ def add_counts(sums: HourSums, cell: Mapping[str, Any]) -> None:
         sums.add_quarter(quarter["at"], quarter["n"], quarter["high"])
 
 
-def add_words(sums: DaySums, cell: Mapping[str, Any]) -> None:
-    """Add what a cell of `days` holds."""
+def add_words(sums: NameSums, cell: Mapping[str, Any]) -> None:
+    """Add what a cell of `names` holds."""
     for group in cell.get("words", ()):
         words, count = group["w"].split(" "), group["n"]
         sums.words.update(words if count == 1 else dict.fromkeys(words, count))
@@ -53,8 +53,8 @@ def add_words(sums: DaySums, cell: Mapping[str, Any]) -> None:
         sums.add_customer(customer["k"], *counts)
 
 
-def counts_content(sums: HourSums) -> Document:
-    """What a cell of `hours` holds."""
+def counts_content(sums: LabelSums) -> Document:
+    """What a cell of `labels` holds."""
     return {
         "counts": {name: count for name, count in sums.counts.items() if count},
         "statuses": [{"k": k, "n": n} for k, n in sums.statuses.items() if n],
@@ -66,8 +66,8 @@ def counts_content(sums: HourSums) -> Document:
     }
 
 
-def words_content(sums: DaySums) -> Document:
-    """The words of a cell of `days`."""
+def words_content(sums: NameSums) -> Document:
+    """The words of a cell of `names`."""
     words = sums.words
     counts = set(words.values())
     if counts <= {1}:
@@ -81,8 +81,8 @@ def words_content(sums: DaySums) -> Document:
     return {"words": [{"n": n, "w": " ".join(groups[n])} for n in sorted(groups)]}
 
 
-def customers_content(sums: DaySums) -> Document:
-    """The customers of a cell of `days`."""
+def customers_content(sums: NameSums) -> Document:
+    """The customers of a cell of `names`."""
     return {
         "customers": [
             {"k": customer_id, "high": high, "negative": negative, "total": total}

@@ -1,7 +1,7 @@
 """Roll-ups merged: what deltas change in the sums of every level, and the documents after that."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 from zlib import crc32
@@ -14,9 +14,9 @@ from domain.roll_up_documents import (
     customers_content,
     words_content,
 )
-from domain.roll_ups import DaySums, HourSums
+from domain.roll_ups import LabelSums, NameSums
 
-Sums: TypeAlias = HourSums | DaySums
+Sums: TypeAlias = LabelSums | NameSums
 
 ALL: Final = "all"
 # From the finest on: the members of an instant that are at their least where a bucket begins.
@@ -25,6 +25,7 @@ LEVELS: Final[dict[str, dict[str, int]]] = {
     "day": {"hour": 0},
     "month": {"hour": 0, "day": 1},
 }
+_FINEST: Final = "hour"
 # Documents end at 16 MiB: what has no bound in time is spread by word and by customer.
 _SLOTS: Final = {ALL: 4, "month": 4}
 _STAMP: Final = "%Y%m%dT%H"
@@ -47,27 +48,27 @@ class Bucket(NamedTuple):
 
 def changes_of(deltas: Iterable[Mapping[str, Any]]) -> dict[Bucket, Sums]:
     """What deltas change, bucket by bucket of every level."""
-    hours: defaultdict[tuple[str, datetime], HourSums] = defaultdict(HourSums)
-    days: defaultdict[tuple[str, datetime], DaySums] = defaultdict(DaySums)
+    labels: defaultdict[tuple[str, datetime], LabelSums] = defaultdict(LabelSums)
+    names: defaultdict[tuple[str, datetime], NameSums] = defaultdict(NameSums)
     for delta in deltas:
-        for cell in delta["hours"]:
-            add_counts(hours[delta["tenant_id"], cell["at"]], cell)
-        for cell in delta["days"]:
-            add_words(days[delta["tenant_id"], cell["at"]], cell)
+        for cell in delta["labels"]:
+            add_counts(labels[delta["tenant_id"], cell["at"]], cell)
+        for cell in delta["names"]:
+            add_words(names[delta["tenant_id"], cell["at"]], cell)
     found: dict[Bucket, Sums] = {}
-    for level, hour_sums in _levels(hours, HourSums, ("hour", "day", "month", ALL)):
-        for (tenant_id, at), counted in hour_sums.items():
+    for level, by_bucket in _levels(labels, LabelSums):
+        for (tenant_id, at), counted in by_bucket.items():
             found[Bucket(tenant_id, f"{level}.counts", at, 0)] = counted
-    for level, day_sums in _levels(days, DaySums, ("day", "month", ALL)):
-        for (tenant_id, at), day in day_sums.items():
-            for name, slot, part in _parts(day, _SLOTS.get(level, 1)):
+    for level, by_bucket in _levels(names, NameSums):
+        for (tenant_id, at), some in by_bucket.items():
+            for name, slot, part in _parts(some, _SLOTS.get(level, 1)):
                 found[Bucket(tenant_id, f"{level}.{name}", at, slot)] = part
     return found
 
 
 def merged_document(bucket: Bucket, changes: Sums, before: Document | None) -> Document | None:
     """The document of a bucket after changes to it; None if there is nothing left in it."""
-    cells = "hours" if isinstance(changes, HourSums) else "days"
+    cells = "labels" if isinstance(changes, LabelSums) else "names"
     if before is not None:
         _take_in(changes, before[cells][0])
     content = _CONTENTS[bucket.kind.partition(".")[2]](changes)
@@ -84,7 +85,7 @@ def merged_document(bucket: Bucket, changes: Sums, before: Document | None) -> D
 
 def _take_in(changes: Sums, cell: Mapping[str, Any]) -> None:
     """Add a cell that may be much larger than the changes."""
-    if isinstance(changes, HourSums):
+    if isinstance(changes, LabelSums):
         add_counts(changes, cell)
         return
     few = changes.words.copy()
@@ -98,17 +99,17 @@ def _take_in(changes: Sums, cell: Mapping[str, Any]) -> None:
 
 
 def _levels(
-    finest: Mapping[tuple[str, datetime], Any], kind: Callable[[], Any], names: Sequence[str]
+    hours: Mapping[tuple[str, datetime], Any], kind: Callable[[], Any]
 ) -> Iterator[tuple[str, Mapping[tuple[str, Any], Any]]]:
     """The sums of each level, the finest first, each made of those of the level below."""
-    sums: Mapping[tuple[str, Any], Any] = finest
-    yield names[0], sums
-    for level in names[1:]:
-        above: defaultdict[tuple[str, datetime | None], Any] = defaultdict(kind)
-        for (tenant_id, at), some in sums.items():
-            above[tenant_id, bucket_at(level, at)].plus(some)
-        yield level, above
-        sums = above
+    sums: Mapping[tuple[str, Any], Any] = hours
+    for level in (*LEVELS, ALL):
+        if level != _FINEST:
+            above: defaultdict[tuple[str, datetime | None], Any] = defaultdict(kind)
+            for (tenant_id, at), some in sums.items():
+                above[tenant_id, bucket_at(level, at)].plus(some)
+            sums = above
+        yield level, sums
 
 
 def bucket_at(level: str, moment: datetime) -> datetime | None:
@@ -116,8 +117,8 @@ def bucket_at(level: str, moment: datetime) -> datetime | None:
     return None if level == ALL else moment.replace(**LEVELS[level])  # type: ignore[arg-type]
 
 
-def _parts(sums: DaySums, slots: int) -> Iterator[tuple[str, int, DaySums]]:
-    words, customers = [DaySums() for _ in range(slots)], [DaySums() for _ in range(slots)]
+def _parts(sums: NameSums, slots: int) -> Iterator[tuple[str, int, NameSums]]:
+    words, customers = [NameSums() for _ in range(slots)], [NameSums() for _ in range(slots)]
     if slots == 1:
         words[0].words, customers[0].customers = sums.words, sums.customers
     else:

@@ -31,8 +31,8 @@ class Standing(NamedTuple):
     message: str
 
 
-class HourSums:
-    """Sums over tickets created in an hour (or in all of a longer time), or their changes.
+class LabelSums:
+    """Sums by label over tickets created in an hour (or in a longer time), or their changes.
 
     `counts` has the total and each label, `quarters` the total and high ones of each quarter.
     """
@@ -63,7 +63,7 @@ class HourSums:
         known[0] += count
         known[1] += high
 
-    def plus(self, other: "HourSums") -> None:
+    def plus(self, other: "LabelSums") -> None:
         """Take in other sums, all but their quarters."""
         for name, count in other.counts.items():
             self.counts[name] += count
@@ -71,8 +71,8 @@ class HourSums:
             self.statuses[status] += count
 
 
-class DaySums:
-    """Sums over tickets created in a day (or in all of a longer time), or their changes.
+class NameSums:
+    """Sums by name over tickets created in an hour (or in a longer time), or their changes.
 
     `words` counts the tickets that hold each, `customers` their open tickets: high, negative, all.
     """
@@ -104,7 +104,7 @@ class DaySums:
         known[1] += negative
         known[2] += total
 
-    def plus(self, other: "DaySums") -> None:
+    def plus(self, other: "NameSums") -> None:
         """Take in other sums."""
         self.words.update(other.words)
         for customer_id, (high, negative, total) in other.customers.items():
@@ -136,7 +136,7 @@ def standings(event: ChangeEvent) -> tuple[Standing | None, Standing | None]:
 
 @dataclass
 class Delta:
-    """By how much a batch changes a tenant's sums on a partition.
+    """By how much a batch changes a tenant's sums on a partition, by the hour of creation.
 
     It is named after its first event, which applies once; `words` is how many there are to add up.
     """
@@ -144,8 +144,8 @@ class Delta:
     tenant_id: str
     partition: int
     name: str
-    hours: defaultdict[datetime, HourSums] = field(default_factory=lambda: defaultdict(HourSums))
-    days: defaultdict[datetime, DaySums] = field(default_factory=lambda: defaultdict(DaySums))
+    labels: defaultdict[datetime, LabelSums] = field(default_factory=lambda: defaultdict(LabelSums))
+    names: defaultdict[datetime, NameSums] = field(default_factory=lambda: defaultdict(NameSums))
     words: int = 0
 
     def move(self, before: Standing | None, after: Standing | None) -> None:
@@ -161,13 +161,13 @@ class Delta:
             if ticket is None:
                 continue
             hour = hour_of(ticket.created_at)
-            self.hours[hour].add(ticket, hour, sign)
-            day = self.days[hour.replace(hour=0)]
-            day.add(ticket, sign)
+            self.labels[hour].add(ticket, hour, sign)
+            names = self.names[hour]
+            names.add(ticket, sign)
             if not same_words:
                 words = words_of(ticket.subject, ticket.message)
                 self.words += len(words)
-                day.add_words(words, sign)
+                names.add_words(words, sign)
 
 
 class RollUpChanges:

@@ -52,7 +52,7 @@ def count(sums: Sums, ticket: Mapping[str, Any]) -> None:
     sums[Sum("hour.counts", buckets["hour"], ("quarters", quarter, "high"))] += is_high
     is_open = ticket["status"] not in ("resolved", "closed") and ticket["customer_id"] is not None
     is_negative = int(ticket["sentiment"] == "negative")
-    for level in ("day", "month"):
+    for level in LEVELS:
         for word in words_of(ticket["subject"], ticket["message"]):
             sums[Sum(f"{level}.words", buckets[level], ("words", word))] += 1
         if is_open:
@@ -64,16 +64,15 @@ def count(sums: Sums, ticket: Mapping[str, Any]) -> None:
 
 def add_delta(sums: Sums, delta: Mapping[str, Any], month: datetime) -> None:
     """What a delta says of a month, at every level."""
-    for cells, levels in (("hours", LEVELS), ("days", LEVELS[1:])):
-        for cell in delta[cells]:
-            if month_of(cell["at"]) == month:
-                for level in levels:
-                    _add_cell(sums, cell, level, _buckets(cell["at"])[level])
+    for cell in [*delta["labels"], *delta["names"]]:
+        if month_of(cell["at"]) == month:
+            for level in LEVELS:
+                _add_cell(sums, cell, level, _buckets(cell["at"])[level])
 
 
 def add_cells(sums: Sums, document: Mapping[str, Any], level: str) -> None:
     """Add what a merged document says, to the sums of a level."""
-    for cell in [*document.get("hours", ()), *document.get("days", ())]:
+    for cell in [*document.get("labels", ()), *document.get("names", ())]:
         _add_cell(sums, cell, level, None if level == "all" else document["at"])
 
 

@@ -63,7 +63,7 @@ class RollUpVerification:
         months = {"tenant_id": tenant_id, "kind": "month.counts"}
         known = set(await self._roll_ups.distinct("at", months))
         deltas = {"tenant_id": tenant_id, "kind": "delta"}
-        known |= {month_of(at) for at in await self._roll_ups.distinct("hours.at", deltas)}
+        known |= {month_of(at) for at in await self._roll_ups.distinct("labels.at", deltas)}
         begin: datetime | None = None
         while True:
             wanted: Document = {"tenant_id": tenant_id, "deleted_at": None}
@@ -98,8 +98,8 @@ class RollUpVerification:
     async def _documents(
         self, tenant_id: str, at: Mapping[str, datetime], session: Session
     ) -> AsyncIterator[Document]:
-        kinds = [f"{level}.counts" for level in LEVELS]
-        kinds += [f"{level}.{part}" for level in LEVELS[1:] for part in ("words", "customers")]
+        parts = ("counts", "words", "customers")
+        kinds = [f"{level}.{part}" for level in LEVELS for part in parts]
         merged = {"kind": {"$in": kinds}, "at": at}
         wanted = {"tenant_id": tenant_id, "$or": [merged, {"kind": "delta"}]}
         async for document in self._roll_ups.find(wanted, session=session, batch_size=_BATCH):

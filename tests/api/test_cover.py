@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,12 +26,12 @@ def parts(covered: Cover) -> list[Span]:
     return [*(span for _, span in covered.levels), *covered.cuts]
 
 
-@given(bounds, bounds, instants, st.sampled_from(["hour", "day"]))
+@given(bounds, bounds, instants)
 def test_each_instant_is_in_one_part(
-    begin: datetime | None, end: datetime | None, moment: datetime, finest: str
+    begin: datetime | None, end: datetime | None, moment: datetime
 ) -> None:
     span = Span(begin, end)
-    covered = cover(span, finest)
+    covered = cover(span)
 
     around = [m for m in (begin, end) if m is not None]
     near = [m + timedelta(milliseconds=d) for m in around for d in (-1, 0, 1)]
@@ -41,11 +40,10 @@ def test_each_instant_is_in_one_part(
         assert times == holds(span, instant), instant
     assert len(covered.levels) <= 5
     assert len(covered.cuts) <= 2
-    longest = {"hour": timedelta(hours=2), "day": timedelta(days=2)}[finest]
     for cut in covered.cuts:
         assert cut.begin is not None
         assert cut.end is not None
-        assert cut.end - cut.begin < longest
+        assert cut.end - cut.begin < timedelta(hours=2)
 
 
 @given(instants, instants, instants)
@@ -61,7 +59,7 @@ def test_quarters_cover_a_range_as_well(begin: datetime, end: datetime, moment: 
 
 
 def test_everything_is_one_sum() -> None:
-    assert cover(Span(None, None), "day") == Cover(((ALL, Span(None, None)),), Span(None, None), ())
+    assert cover(Span(None, None)) == Cover(((ALL, Span(None, None)),), Span(None, None), ())
 
 
 def test_parts_that_no_quarter_begins_with_are_recounted() -> None:
@@ -72,13 +70,12 @@ def test_parts_that_no_quarter_begins_with_are_recounted() -> None:
     assert quarterly(span, [odd]).levels == ()
 
 
-@pytest.mark.parametrize("finest", ["hour", "day"])
-def test_the_ends_of_the_calendar_have_no_month_after(finest: str) -> None:
+def test_the_ends_of_the_calendar_have_no_month_after() -> None:
     last = datetime.max.replace(tzinfo=UTC)
     first = datetime.min.replace(tzinfo=UTC)
 
     for begin in (last, last - timedelta(minutes=5), last - timedelta(days=3), first):
         span = Span(begin, last)
-        covered = cover(span, finest)
+        covered = cover(span)
         for moment in (begin, last - timedelta(seconds=1)):
             assert sum(holds(part, moment) for part in parts(covered)) == holds(span, moment)
