@@ -12,6 +12,14 @@ class ParameterError(DeskstreamError):
         self.reason = reason
 
 
+class SlowListError(DeskstreamError):
+    """A list would take longer than lists may; `advice` says what makes it quick."""
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(f"there is too much to read for these filters in this order: {advice}")
+        self.advice = advice
+
+
 class HaltedError(DeskstreamError):
     """Partitions stand still until an operator looks; each as `consumer`, `topic`, `partition`."""
 

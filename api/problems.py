@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from api.answers import ProblemResponse
-from api.errors import HaltedError, ParameterError, UnhealthyError
+from api.errors import HaltedError, ParameterError, SlowListError, UnhealthyError
 from api.idempotency import KEY_HEADER
 from api.request_ids import HEADER, request_id_of
 from domain.alert_errors import AlertDeliveredError, AlertNotFoundError
@@ -77,6 +77,7 @@ _KINDS: Final[dict[type[DeskstreamError], Kind]] = {
     ),
     ParameterError: Kind("invalid-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, _parameter),
     DependencyDownError: Kind("dependency-down", HTTPStatus.SERVICE_UNAVAILABLE),
+    SlowListError: Kind("too-much-to-read", HTTPStatus.SERVICE_UNAVAILABLE),
     HaltedError: Kind("halted", HTTPStatus.SERVICE_UNAVAILABLE, lambda e: {"halted": e.halted}),
     UnhealthyError: Kind(
         "unhealthy", HTTPStatus.SERVICE_UNAVAILABLE, lambda e: {"dependencies": e.dependencies}

@@ -9,6 +9,7 @@ from pymongo.errors import OperationFailure
 
 from domain import read_models
 from infra.mongo import Collection, Mongo
+from infra.ticket_indexes import RETIRED_TICKET_INDEXES, TICKET_INDEXES
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ LETTER_FIELDS: Final = (
 
 _SIGHTINGS_KEPT_SECONDS: Final = 7 * 86_400
 _DEFINED_OTHERWISE: Final = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
+_NO_SUCH_INDEX: Final = 27
 
 
 def _index(*keys: tuple[str, int], name: str, **options: object) -> IndexModel:
@@ -58,30 +60,13 @@ def _by(*fields: str) -> list[tuple[str, int]]:
     return [(field, ASCENDING) for field in fields]
 
 
-_NEWEST = ("created_at", DESCENDING)
-_LAST_UPDATED = ("updated_at", DESCENDING)
 _TENANT = ("tenant_id", ASCENDING)
 _WAITING: Final = {"state": "pending"}
 # Asking for the index that every collection has makes one, also when two processes do it at once.
 _PRIMARY = IndexModel([("_id", ASCENDING)], name="_id_")
 
-# What each query of the API walks; `external_id` makes the keys that order lists unique.
 INDEXES: Final[dict[str, list[IndexModel]]] = {
-    TICKETS: [
-        _index(*_by("tenant_id", "external_id"), name="ticket", unique=True),
-        _index(_TENANT, ("deleted_at", ASCENDING), _NEWEST, *_by("external_id"), name="newest"),
-        _index(
-            _TENANT, ("deleted_at", ASCENDING), _LAST_UPDATED, *_by("external_id"), name="updated"
-        ),
-        _index(
-            *_by("tenant_id", "urgency", "requires_action", "created_at", "external_id"),
-            name="urgent",
-        ),
-        _index(*_by("tenant_id", "status"), _NEWEST, *_by("external_id"), name="status"),
-        _index(*_by("tenant_id", "customer_id"), _NEWEST, *_by("external_id"), name="customer"),
-        _index(*_by("tenant_id", "changed_at", "external_id"), name="changed"),
-        _index(("purge_after", ASCENDING), name="purge", expireAfterSeconds=0),
-    ],
+    TICKETS: TICKET_INDEXES,
     TICKET_HISTORY: [
         _index(*_by("tenant_id", "ticket_id", "version"), name="ticket", unique=True),
     ],
@@ -177,7 +162,7 @@ async def _replace(collection: Collection, index: IndexModel) -> None:
 
 
 async def ensure_collections(mongo: Mongo) -> None:
-    """Make what is missing; what exists stays as it is."""
+    """Make what is missing; of what exists, only indexes of earlier releases go."""
     existing = set(await mongo.database.list_collection_names())
     await asyncio.gather(
         *(
@@ -191,3 +176,23 @@ async def ensure_collections(mongo: Mongo) -> None:
         {"$setOnInsert": {name: name for name in (TICKETS, TICKET_HISTORY, INGESTION_LOGS)}},
         upsert=True,
     )
+    await _renew_tickets(mongo)
+
+
+async def _renew_tickets(mongo: Mongo) -> None:
+    """Give the tickets that readers see today's indexes, whatever release made them."""
+    active = await mongo[READ_MODELS].find_one({"_id": "active"}) or {}
+    for name in {TICKETS, active.get(TICKETS, TICKETS)}:
+        if name != TICKETS:
+            await make_indexes(mongo[name], TICKET_INDEXES)
+        for retired in RETIRED_TICKET_INDEXES & (await mongo[name].index_information()).keys():
+            await _drop_index(mongo[name], retired)
+
+
+async def _drop_index(collection: Collection, name: str) -> None:
+    """Drop an index; another process that starts may have done so."""
+    try:
+        await collection.drop_index(name)
+    except OperationFailure as error:
+        if error.code != _NO_SUCH_INDEX:
+            raise

@@ -10,7 +10,8 @@ from api.documents import shown_change, shown_ticket
 from api.links import next_link
 from api.models import HistoryPage, TicketPage, TicketView
 from api.openapi import problems
-from api.parameters import MOST_ROWS, ListQuery, TicketQuery, TicketsQuery
+from api.parameters import ListQuery, TicketQuery
+from api.ticket_parameters import MOST_ROWS, TicketsQuery
 from api.ticket_queries import Rows, TicketQueries
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])

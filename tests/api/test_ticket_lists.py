@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 import httpx
@@ -197,7 +198,9 @@ async def test_urgent_tickets_come_oldest_first(api: httpx.AsyncClient, mongo: M
         for t in tickets
         if t["deleted_at"] is None and t["urgency"] == "high" and t["requires_action"]
     ]
-    assert ids(rows) == [external_id for _, external_id in sorted(urgent)]
+    urgent.sort(key=itemgetter(1), reverse=True)
+    urgent.sort(key=itemgetter(0))
+    assert ids(rows) == [external_id for _, external_id in urgent]
 
 
 @pytest.mark.parametrize("odd", ["a/b", "..", "ü ?#&", "urgent", "50%", "a,b"])
