@@ -1,6 +1,6 @@
 """Questions about one tenant's tickets: lists by cursor or page, one ticket, its history."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
@@ -61,16 +61,23 @@ class TicketQueries:
         name = listing("urgent", tenant_id=self._scope.tenant_id, sort=selection.order)
         return await self._rows(selection, name, query)
 
-    async def export(self, filters: TicketFilters) -> AsyncIterator[list[Document]]:
-        """All tickets that match, batch by batch, in the order that goes with the filters."""
+    async def export(self, filters: TicketFilters) -> AsyncGenerator[list[Document]]:
+        """All tickets that match, batch by batch, in the order that goes with the filters.
+
+        Raises:
+            SlowListError: no index fits, and there is too much to read.
+        """
         selection = select(filters, filters.order)
         tickets = await self._scope.tickets()
         batches = tickets.batches(
             selection.query, selection.order.keys, size=_EXPORT_BATCH, index=selection.index_name
         )
         async with aclosing(batches):
-            async for batch in batches:
-                yield batch
+            try:
+                async for batch in batches:
+                    yield batch
+            except ExecutionTimeout:
+                raise SlowListError(_advice(filters)) from None
 
     async def find(self, external_id: str, *, include_deleted: bool) -> Document:
         """One ticket.
@@ -133,15 +140,16 @@ def _extent(query: ListQuery) -> tuple[int, int]:
     return query.limit or DEFAULT_ROWS, 0
 
 
-def _advice(query: TicketsQuery) -> str:
+def _advice(filters: TicketFilters) -> str:
     """What makes a list quick that took too long."""
     ways = []
-    if query.created_from is None or query.created_to is None:
+    if filters.created_from is None or filters.created_to is None:
         ways.append("narrow created_from..created_to")
-    if missing := [name for name in _NARROWING if getattr(query, name) is None]:
+    if missing := [name for name in _NARROWING if getattr(filters, name) is None]:
         ways.append(f"add {' or '.join(missing)}")
-    if query.include_total:
-        ways.append("leave out include_total")
-    if query.sort not in {None, "created_at", "-created_at"}:
-        ways.append("leave out sort")
+    if isinstance(filters, TicketsQuery):
+        if filters.include_total:
+            ways.append("leave out include_total")
+        if filters.sort not in {None, "created_at", "-created_at"}:
+            ways.append("leave out sort")
     return ", or ".join(ways) or "narrow created_from..created_to further"

@@ -53,7 +53,9 @@ def test_every_route_says_what_it_answers() -> None:
     paths = document()["paths"]
 
     assert len(paths) >= 16
-    del paths["/metrics"]
+    exported = paths["/tickets/export"]["get"]["responses"]["200"]["content"]
+    assert set(exported) == {"text/csv", "application/x-ndjson"}
+    del paths["/metrics"], paths["/tickets/export"]
     for path, operations in paths.items():
         for operation in operations.values():
             answers = operation["responses"]
