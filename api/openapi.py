@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.conditional import describe_conditions
 from api.run_models import Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"  # as pydantic fills it in
@@ -40,6 +41,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
             servers=[{"url": "/"}, {"url": "/v1"}],
         )
+        describe_conditions(made["paths"])
         schema = Problem.model_json_schema(ref_template=_REFERENCE)
         components = made.setdefault("components", {}).setdefault("schemas", {})
         components.update(schema.pop("$defs", {}))

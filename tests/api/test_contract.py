@@ -69,6 +69,18 @@ def test_every_route_says_what_it_answers() -> None:
             assert operation["description"]
 
 
+def test_answers_about_tickets_and_tenants_say_that_they_are_conditional() -> None:
+    reads = {path: some["get"] for path, some in document()["paths"].items() if "get" in some}
+
+    conditional = {path for path, read in reads.items() if "304" in read["responses"]}
+
+    wanted = {path for path in reads if path.startswith(("/tickets", "/tenants"))}
+    assert conditional == wanted - {"/tickets/export"}
+    for path in conditional:
+        assert "If-None-Match" in {p["name"] for p in reads[path]["parameters"]}
+        assert "ETag" in reads[path]["responses"]["200"]["headers"]
+
+
 def test_every_reference_leads_somewhere() -> None:
     made = document()
     schemas = made["components"]["schemas"]
