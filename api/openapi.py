@@ -14,7 +14,10 @@ _MEANINGS: Final = {
     404: "There is no such thing, or not for this tenant.",
     409: "The state forbids it: a run of this tenant is on, or what was asked for has ended.",
     422: "A parameter is missing, unknown or of no use; `errors` says which and why.",
-    503: "Something that is needed for the answer is down; `Retry-After` says when to ask again.",
+    503: (
+        "Something that is needed for the answer is down, and `Retry-After` says when to ask"
+        " again; or there is too much to read for it, and `detail` says how to ask for less."
+    ),
 }
 
 

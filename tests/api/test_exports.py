@@ -216,6 +216,7 @@ async def test_a_failure_before_the_first_byte_is_a_problem(
 
 async def test_who_hangs_up_ends_the_query(settings: Settings, mongo: Mongo) -> None:
     await fill(mongo, LARGE)
+    await mongo.database.command("profile", 2)
     async with listening(settings) as client:
         async with client.stream("GET", URL) as answer:
             lines = answer.aiter_lines()
@@ -223,6 +224,10 @@ async def test_who_hangs_up_ends_the_query(settings: Settings, mongo: Mongo) -> 
             await until_open_cursors(mongo, 1)
 
         await until_open_cursors(mongo, 0)
+    await mongo.database.command("profile", 0)
+
+    reads = mongo["system.profile"].find({"ns": f"{mongo.database.name}.tickets_g2"})
+    assert 0 < sum([read.get("nreturned", 0) async for read in reads]) < len(LARGE)
 
 
 async def until_open_cursors(mongo: Mongo, count: int) -> None:
