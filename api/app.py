@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import Depends, FastAPI
 
+from api.conditional import ConditionalAnswers
 from api.dependencies import refuse_repeated_parameters
 from api.openapi import document
 from api.problems import add_problem_handlers
@@ -50,5 +51,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
         app.include_router(router, prefix="/v1", include_in_schema=False)
     add_problem_handlers(app)
+    app.add_middleware(ConditionalAnswers)
     app.add_middleware(RequestIds)
     return app

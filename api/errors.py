@@ -12,6 +12,14 @@ class ParameterError(DeskstreamError):
         self.reason = reason
 
 
+class SlowListError(DeskstreamError):
+    """A list would take longer than lists may; `advice` says what makes it quick."""
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(f"there is too much to read for these filters in this order: {advice}")
+        self.advice = advice
+
+
 class HaltedError(DeskstreamError):
     """Partitions stand still until an operator looks; each as `consumer`, `topic`, `partition`."""
 
@@ -37,4 +45,14 @@ class RollUpsMissingError(DeskstreamError):
         super().__init__(
             "the tickets were projected by a release that kept no sums over them;"
             " an operator has to run `deskstream rebuild tickets` once"
+        )
+
+
+class TooMuchToCountError(DeskstreamError):
+    """Statistics would take longer than an answer may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is too much to count one by one: begin and end the range with full hours of UTC,"
+            " and, behind a large import, ask again when its sums are merged"
         )

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.conditional import describe_conditions
 from api.run_models import Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"  # as pydantic fills it in
@@ -13,7 +14,10 @@ _MEANINGS: Final = {
     404: "There is no such thing, or not for this tenant.",
     409: "The state forbids it: a run of this tenant is on, or what was asked for has ended.",
     422: "A parameter is missing, unknown or of no use; `errors` says which and why.",
-    503: "Something that is needed for the answer is down; `Retry-After` says when to ask again.",
+    503: (
+        "Something that is needed for the answer is down, and `Retry-After` says when to ask"
+        " again; or there is too much to read for it, and `detail` says how to ask for less."
+    ),
 }
 
 
@@ -40,6 +44,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             tags=app.openapi_tags,
             servers=[{"url": "/"}, {"url": "/v1"}],
         )
+        describe_conditions(made["paths"])
         schema = Problem.model_json_schema(ref_template=_REFERENCE)
         components = made.setdefault("components", {}).setdefault("schemas", {})
         components.update(schema.pop("$defs", {}))

@@ -1,7 +1,7 @@
 """Query parameters: their types, and one model per kind of route; others are refused."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -19,7 +19,6 @@ from domain.identity import MAX_ID_LENGTH, TENANT_PATTERN
 from domain.instants import parse_instant
 from domain.runs import ALL_TENANTS
 
-MOST_ROWS: Final = 10_000
 _LONGEST_LIST: Final = 1_000
 ONE_OF = r"^({0})(,({0}))*$"
 
@@ -56,9 +55,6 @@ Limit = Annotated[int, Field(ge=1, le=1000, description="Rows in one answer; 50 
 Wait = Annotated[float, Field(ge=0, le=300, allow_inf_nan=False)]
 CursorText = Annotated[
     str, Field(max_length=1000, description="`next_cursor` of the answer before.")
-]
-SortName = Literal[
-    "created_at", "-created_at", "updated_at", "-updated_at", "changed_at", "-changed_at"
 ]
 
 
@@ -115,62 +111,6 @@ class LogsQuery(TargetQuery):
 
     limit: Limit | None = None
     cursor: CursorText | None = None
-
-
-class TicketsQuery(ListQuery):
-    """Which tickets, in which order, and how many."""
-
-    status: CommaList | None = None
-    urgency: Annotated[CommaList, Field(pattern=ONE_OF.format("high|medium|low"))] | None = None
-    sentiment: (
-        Annotated[CommaList, Field(pattern=ONE_OF.format("negative|neutral|positive"))] | None
-    ) = None
-    source: CommaList | None = None
-    customer_id: CommaList | None = None
-    requires_action: bool | None = None
-    external_id: Annotated[
-        TicketId | None, Field(description="The one ticket with this id, also of odd ids.")
-    ] = None
-    created_from: Annotated[Instant | None, Field(description="Created then or later.")] = None
-    created_to: Annotated[Instant | None, Field(description="Created before then.")] = None
-    updated_since: Annotated[
-        Instant | None, Field(description="`changed_at` then or later; sorts by `changed_at`.")
-    ] = None
-    include_deleted: Annotated[
-        bool, Field(description="Deleted ones too; only in the order of `changed_at`.")
-    ] = False
-    include_total: Annotated[bool, Field(description="Count what matches, all pages.")] = False
-    sort: SortName | None = None
-    page: Annotated[int, Field(ge=1, description="From 1; instead of a cursor.")] | None = None
-    page_size: Limit | None = None
-
-    @property
-    def order(self) -> SortName:
-        """The order asked for, or what goes with the filters."""
-        if self.sort is not None:
-            return self.sort
-        by_change = self.updated_since is not None or self.include_deleted
-        return "changed_at" if by_change else "-created_at"
-
-    @property
-    def is_paged(self) -> bool:
-        """True if pages were asked for by number."""
-        return self.page is not None or self.page_size is not None
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.created_from and self.created_to and self.created_from > self.created_to:
-            raise ValueError("created_from is later than created_to")
-        if self.include_deleted and self.order.lstrip("-") != "changed_at":
-            raise ValueError("include_deleted goes with sort=changed_at or sort=-changed_at")
-        if self.is_paged and (self.cursor is not None or self.limit is not None):
-            raise ValueError("page and page_size exclude cursor and limit")
-        if (self.page or 1) * (self.page_size or 50) > MOST_ROWS:
-            raise ValueError(
-                f"pages end at {MOST_ROWS} rows; follow next_cursor, which has no end,"
-                " or narrow the filters"
-            )
-        return self
 
 
 class StatisticsQuery(NoParameters):

@@ -13,7 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from api.answers import ProblemResponse
-from api.errors import HaltedError, ParameterError, RollUpsMissingError, UnhealthyError
+from api.errors import (
+    HaltedError,
+    ParameterError,
+    RollUpsMissingError,
+    SlowListError,
+    TooMuchToCountError,
+    UnhealthyError,
+)
 from api.idempotency import KEY_HEADER
 from api.request_ids import HEADER, request_id_of
 from domain.alert_errors import AlertDeliveredError, AlertNotFoundError
@@ -78,6 +85,8 @@ _KINDS: Final[dict[type[DeskstreamError], Kind]] = {
     ParameterError: Kind("invalid-parameter", HTTPStatus.UNPROCESSABLE_ENTITY, _parameter),
     DependencyDownError: Kind("dependency-down", HTTPStatus.SERVICE_UNAVAILABLE),
     RollUpsMissingError: Kind("roll-ups-missing", HTTPStatus.SERVICE_UNAVAILABLE),
+    TooMuchToCountError: Kind("too-much-to-count", HTTPStatus.SERVICE_UNAVAILABLE),
+    SlowListError: Kind("too-much-to-read", HTTPStatus.SERVICE_UNAVAILABLE),
     HaltedError: Kind("halted", HTTPStatus.SERVICE_UNAVAILABLE, lambda e: {"halted": e.halted}),
     UnhealthyError: Kind(
         "unhealthy", HTTPStatus.SERVICE_UNAVAILABLE, lambda e: {"dependencies": e.dependencies}

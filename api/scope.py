@@ -1,12 +1,14 @@
 """Scopes: the only ways to a collection, so that no query can forget whose documents it wants."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
+from pymongo.errors import ExecutionTimeout, OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from api.errors import RollUpsMissingError
+from api.errors import RollUpsMissingError, TooMuchToCountError
 from domain.events import Tally
 from infra import collections
 from infra.mongo import Collection, Document, Mongo
@@ -14,8 +16,13 @@ from infra.read_models import active
 
 Query = Mapping[str, Any]
 SortKeys = Sequence[tuple[str, int]]
+T = TypeVar("T")
 
 _LONGEST_MS = 20_000  # of any one query
+_LONGEST_COUNT_MS = 10_000
+_LONGEST_LIST_MS = 5_000
+_LONGEST_EXPORT_MS = 600_000  # of MongoDB's time, all batches together
+_NO_SUCH_INDEX = 2  # BadValue
 
 
 class TenantCollection:
@@ -31,22 +38,74 @@ class TenantCollection:
         return await self._collection.find_one(self._mine(query), max_time_ms=_LONGEST_MS)
 
     async def find(
-        self, query: Query, sort: SortKeys, *, limit: int, skip: int = 0
+        self, query: Query, sort: SortKeys, *, limit: int, skip: int = 0, index: str | None = None
     ) -> list[Document]:
-        """The tenant's documents that match, in order."""
-        cursor = self._collection.find(self._mine(query), max_time_ms=_LONGEST_MS)
-        return await cursor.sort(list(sort)).skip(skip).limit(limit).to_list(limit)
+        """The tenant's documents that match, in order, by an index if it is there.
 
-    async def count(self, query: Query) -> int:
-        """How many documents of the tenant match."""
-        return await self._collection.count_documents(self._mine(query), maxTimeMS=_LONGEST_MS)
+        Raises:
+            ExecutionTimeout: it takes longer than a list may.
+        """
+
+        def found(hint: str | None) -> Awaitable[list[Document]]:
+            cursor = self._collection.find(
+                self._mine(query), hint=hint, max_time_ms=_LONGEST_LIST_MS
+            )
+            cursor = cursor.sort(list(sort)).skip(skip).limit(limit)
+            return cursor.batch_size(limit).to_list(limit)  # one answer, not one per 101 rows
+
+        return await _by(index, found)
+
+    async def batches(
+        self, query: Query, sort: SortKeys, *, size: int, index: str | None = None
+    ) -> AsyncGenerator[list[Document]]:
+        """All of the tenant's documents that match, in order, by an index if it is there.
+
+        One walk, and only the batch at hand is in memory.  It ends with an error, never early,
+        where it cannot go on: the collection was dropped, nobody asked for the next batch for
+        ten minutes, or it takes longer than an export may.
+        """
+        is_there = index in await self._collection.index_information()
+        cursor = self._collection.find(
+            self._mine(query),
+            hint=index if is_there else None,
+            batch_size=size,
+            max_time_ms=_LONGEST_EXPORT_MS,
+        ).sort(list(sort))
+        try:
+            while batch := await cursor.to_list(size):
+                yield batch
+        finally:
+            # Whoever waits for it may be cancelled; the server is told all the same.
+            await asyncio.shield(cursor.close())
+
+    async def count(self, query: Query, index: str | None = None) -> int:
+        """How many documents of the tenant match.
+
+        Raises:
+            ExecutionTimeout: it takes longer than a list may.
+        """
+
+        def counted(hint: str | None) -> Awaitable[int]:
+            options: Document = {"maxTimeMS": _LONGEST_LIST_MS}
+            if hint is not None:
+                options["hint"] = hint
+            return self._collection.count_documents(self._mine(query), **options)
+
+        return await _by(index, counted)
 
     async def aggregate(self, query: Query, stages: Iterable[Document]) -> list[Document]:
-        """What the stages make of the tenant's documents that match, all of one snapshot."""
+        """What the stages make of the tenant's documents that match, all of one snapshot.
+
+        Raises:
+            TooMuchToCountError: it takes longer than an answer may.
+        """
         snapshot = self._collection.with_options(read_concern=ReadConcern("snapshot"))
         pipeline = [{"$match": self._mine(query)}, *stages]
-        cursor = snapshot.aggregate(pipeline, allowDiskUse=True, maxTimeMS=_LONGEST_MS)
-        return await cursor.to_list(None)
+        cursor = snapshot.aggregate(pipeline, allowDiskUse=True, maxTimeMS=_LONGEST_COUNT_MS)
+        try:
+            return await cursor.to_list(None)
+        except ExecutionTimeout:
+            raise TooMuchToCountError from None
 
     def lookup(self, query: Query, stages: Iterable[Document], field: str) -> Document:
         """A `$lookup` stage that adds, as `field`, other documents of the tenant."""
@@ -61,6 +120,16 @@ class TenantCollection:
 
     def _mine(self, query: Query) -> Document:
         return {**query, "tenant_id": self._tenant_id}
+
+
+async def _by(index: str | None, asked: Callable[[str | None], Awaitable[T]]) -> T:
+    """What is asked, by an index; without it while an upgrade still makes it."""
+    try:
+        return await asked(index)
+    except OperationFailure as error:
+        if index is None or error.code != _NO_SUCH_INDEX:
+            raise
+        return await asked(None)
 
 
 class TenantScope:

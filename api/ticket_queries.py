@@ -1,55 +1,25 @@
 """Questions about one tenant's tickets: lists by cursor or page, one ticket, its history."""
 
-from datetime import datetime
-from typing import Any, Final, NamedTuple
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, NamedTuple
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
+from pymongo.errors import ExecutionTimeout
 
 from api.cursors import Cursor, decode_cursor, encode_cursor, listing
-from api.parameters import ListQuery, SortName, TicketsQuery
+from api.errors import SlowListError
+from api.parameters import ListQuery
 from api.scope import TenantScope
+from api.ticket_parameters import TicketFilters, TicketsQuery
+from api.ticket_selection import LIVE, Selection, select
 from domain.errors import TicketNotFoundError
 from domain.instants import to_milliseconds
 from infra.mongo import Document
 
 DEFAULT_ROWS: Final = 50
-_LISTS: Final = ("status", "urgency", "sentiment", "source", "customer_id")
-
-
-class Order(NamedTuple):
-    """An order by `field` and, where that is equal, by external id, as an index walks it."""
-
-    field: str
-    direction: int
-    ties: int
-
-    @property
-    def keys(self) -> list[tuple[str, int]]:
-        """What MongoDB sorts by."""
-        return [(self.field, self.direction), ("external_id", self.ties)]
-
-    def after(self, moment: datetime, external_id: str) -> Document:
-        """What comes after a row; the first condition bounds the index, the rest settles ties."""
-        beyond, up_to = ("$gt", "$gte") if self.direction == ASCENDING else ("$lt", "$lte")
-        tie = "$gt" if self.ties == ASCENDING else "$lt"
-        return {
-            "$and": [
-                {self.field: {up_to: moment}},
-                {"$or": [{self.field: {beyond: moment}}, {"external_id": {tie: external_id}}]},
-            ]
-        }
-
-
-_ORDERS: Final[dict[SortName, Order]] = {
-    "-created_at": Order("created_at", DESCENDING, ASCENDING),
-    "created_at": Order("created_at", ASCENDING, DESCENDING),
-    "-updated_at": Order("updated_at", DESCENDING, ASCENDING),
-    "updated_at": Order("updated_at", ASCENDING, DESCENDING),
-    "-changed_at": Order("changed_at", DESCENDING, DESCENDING),
-    "changed_at": Order("changed_at", ASCENDING, ASCENDING),
-}
-_OLDEST_FIRST: Final = Order("created_at", ASCENDING, ASCENDING)
-_URGENT: Final[Document] = {"urgency": "high", "requires_action": True, "deleted_at": None}
+# Tickets, some 250 kB: what an export holds in memory, and encodes while other requests wait.
+_EXPORT_BATCH: Final = 200
 
 
 class Rows(NamedTuple):
@@ -68,21 +38,47 @@ class TicketQueries:
         self._scope = scope
 
     async def matching(self, query: TicketsQuery) -> Rows:
-        """The tickets that match, from a cursor or page on."""
-        order = _ORDERS[query.order]
-        wanted = _filter(query)
-        name = listing(
-            "tickets", **query.model_dump(exclude={*_PLACE, "sort", "include_total"}), sort=order
-        )
-        rows = await self._rows(wanted, order, name, query)
-        if not query.include_total:
-            return rows
-        return rows._replace(total=await (await self._scope.tickets()).count(wanted))
+        """The tickets that match, from a cursor or page on.
+
+        Raises:
+            SlowListError: no index fits, and there is too much to read.
+        """
+        selection = select(query, query.order)
+        filters = query.model_dump(exclude={*_PLACE, "sort", "include_total"})
+        name = listing("tickets", **filters, sort=selection.order)
+        try:
+            rows = await self._rows(selection, name, query)
+            if not query.include_total:
+                return rows
+            tickets = await self._scope.tickets()
+            return rows._replace(total=await tickets.count(selection.query, selection.index_name))
+        except ExecutionTimeout:
+            raise SlowListError(_advice(query)) from None
 
     async def urgent(self, query: ListQuery) -> Rows:
         """The live tickets that are high and require action, oldest first."""
-        name = listing("urgent", tenant_id=self._scope.tenant_id)
-        return await self._rows(_URGENT, _OLDEST_FIRST, name, query)
+        filters = TicketFilters(tenant_id=query.tenant_id, urgency="high", requires_action=True)
+        selection = select(filters, "created_at")
+        name = listing("urgent", tenant_id=self._scope.tenant_id, sort=selection.order)
+        return await self._rows(selection, name, query)
+
+    async def export(self, filters: TicketFilters) -> AsyncGenerator[list[Document]]:
+        """All tickets that match, batch by batch, in the order that goes with the filters.
+
+        Raises:
+            SlowListError: no index fits, and there is too much to read.
+        """
+        selection = select(filters, filters.order)
+        tickets = await self._scope.tickets()
+        batches = tickets.batches(
+            selection.query, selection.order.keys, size=_EXPORT_BATCH, index=selection.index_name
+        )
+        async with aclosing(batches):
+            try:
+                async for batch in batches:
+                    yield batch
+            except ExecutionTimeout:
+                raise SlowListError(_advice(filters)) from None
 
     async def find(self, external_id: str, *, include_deleted: bool) -> Document:
         """One ticket.
@@ -90,9 +86,7 @@ class TicketQueries:
         Raises:
             TicketNotFoundError: the tenant has none with this id, or it is deleted.
         """
-        wanted: Document = {"external_id": external_id}
-        if not include_deleted:
-            wanted["deleted_at"] = None
+        wanted = {"external_id": external_id, **({} if include_deleted else LIVE)}
         ticket = await (await self._scope.tickets()).find_one(wanted)
         if ticket is None:
             raise TicketNotFoundError(self._scope.tenant_id, external_id)
@@ -117,14 +111,16 @@ class TicketQueries:
         cursor = Cursor(name, shown[-1]["version"], "") if more else None
         return Rows(shown, limit, encode_cursor(cursor) if cursor else None)
 
-    async def _rows(self, wanted: Document, order: Order, name: str, query: ListQuery) -> Rows:
+    async def _rows(self, selection: Selection, name: str, query: ListQuery) -> Rows:
         limit, skip = _extent(query)
-        place: Document = {}
         if query.cursor:
             cursor = decode_cursor(query.cursor, name)
-            place = order.after(cursor.instant, cursor.text)
+            selection = selection.after(cursor.instant, cursor.text)
+        order = selection.order
         tickets = await self._scope.tickets()
-        found = await tickets.find({**wanted, **place}, order.keys, limit=limit + 1, skip=skip)
+        found = await tickets.find(
+            selection.query, order.keys, limit=limit + 1, skip=skip, index=selection.index_name
+        )
         shown = found[:limit]
         if len(found) <= limit:
             return Rows(shown, limit, None)
@@ -134,6 +130,7 @@ class TicketQueries:
 
 
 _PLACE: Final = ("limit", "cursor", "page", "page_size")
+_NARROWING: Final = ("status", "urgency", "customer_id")
 
 
 def _extent(query: ListQuery) -> tuple[int, int]:
@@ -144,24 +141,16 @@ def _extent(query: ListQuery) -> tuple[int, int]:
     return query.limit or DEFAULT_ROWS, 0
 
 
-def _filter(query: TicketsQuery) -> Document:
-    wanted: Document = {} if query.include_deleted else {"deleted_at": None}
-    for field in _LISTS:
-        if (text := getattr(query, field)) is not None:
-            values = text.split(",")
-            wanted[field] = values[0] if len(values) == 1 else {"$in": values}
-    if query.requires_action is not None:
-        wanted["requires_action"] = query.requires_action
-    if query.external_id is not None:
-        wanted["external_id"] = query.external_id
-    created = _between(query.created_from, query.created_to)
-    if created:
-        wanted["created_at"] = created
-    if query.updated_since is not None:
-        wanted["changed_at"] = {"$gte": query.updated_since}
-    return wanted
-
-
-def _between(first: datetime | None, end: datetime | None) -> dict[str, Any]:
-    bounds = {"$gte": first, "$lt": end}
-    return {operator: moment for operator, moment in bounds.items() if moment is not None}
+def _advice(filters: TicketFilters) -> str:
+    """What makes a list quick that took too long."""
+    ways = []
+    if filters.created_from is None or filters.created_to is None:
+        ways.append("narrow created_from..created_to")
+    if missing := [name for name in _NARROWING if getattr(filters, name) is None]:
+        ways.append(f"add {' or '.join(missing)}")
+    if isinstance(filters, TicketsQuery):
+        if filters.include_total:
+            ways.append("leave out include_total")
+        if filters.sort not in {None, "created_at", "-created_at"}:
+            ways.append("leave out sort")
+    return ", or ".join(ways) or "narrow created_from..created_to further"

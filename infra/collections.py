@@ -3,15 +3,13 @@
 import asyncio
 from typing import Final
 
-import structlog
 from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.errors import OperationFailure
 
 from domain import read_models
 from domain.roll_up_documents import DELTA
-from infra.mongo import Collection, Mongo
-
-log = structlog.get_logger()
+from infra.indexes import drop_index, make_indexes
+from infra.mongo import Mongo
+from infra.ticket_indexes import RETIRED_TICKET_INDEXES, TICKET_INDEXES
 
 TICKETS: Final = read_models.TICKETS
 TICKET_HISTORY: Final = read_models.TICKET_HISTORY
@@ -47,7 +45,6 @@ LETTER_ORDER: Final = "order"
 LETTER_FIELDS: Final = ("tenant_id", "external_id", "arrived_at", "topic", "partition", "offset")
 
 _SIGHTINGS_KEPT_SECONDS: Final = 7 * 86_400
-_DEFINED_OTHERWISE: Final = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
 def _index(*keys: tuple[str, int], name: str, **options: object) -> IndexModel:
@@ -58,30 +55,13 @@ def _by(*fields: str) -> list[tuple[str, int]]:
     return [(field, ASCENDING) for field in fields]
 
 
-_NEWEST = ("created_at", DESCENDING)
-_LAST_UPDATED = ("updated_at", DESCENDING)
 _TENANT = ("tenant_id", ASCENDING)
 _WAITING: Final = {"state": "pending"}
 # Asking for the index that every collection has makes one, also when two processes do it at once.
 _PRIMARY = IndexModel([("_id", ASCENDING)], name="_id_")
 
-# What each query of the API walks; `external_id` makes the keys that order lists unique.
 INDEXES: Final[dict[str, list[IndexModel]]] = {
-    TICKETS: [
-        _index(*_by("tenant_id", "external_id"), name="ticket", unique=True),
-        _index(_TENANT, ("deleted_at", ASCENDING), _NEWEST, *_by("external_id"), name="newest"),
-        _index(
-            _TENANT, ("deleted_at", ASCENDING), _LAST_UPDATED, *_by("external_id"), name="updated"
-        ),
-        _index(
-            *_by("tenant_id", "urgency", "requires_action", "created_at", "external_id"),
-            name="urgent",
-        ),
-        _index(*_by("tenant_id", "status"), _NEWEST, *_by("external_id"), name="status"),
-        _index(*_by("tenant_id", "customer_id"), _NEWEST, *_by("external_id"), name="customer"),
-        _index(*_by("tenant_id", "changed_at", "external_id"), name="changed"),
-        _index(("purge_after", ASCENDING), name="purge", expireAfterSeconds=0),
-    ],
+    TICKETS: TICKET_INDEXES,
     TICKET_HISTORY: [
         _index(*_by("tenant_id", "ticket_id", "version"), name="ticket", unique=True),
     ],
@@ -160,32 +140,8 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
 }
 
 
-async def make_indexes(collection: Collection, indexes: list[IndexModel]) -> None:
-    """Make the indexes of a collection, in one command unless one must be replaced."""
-    try:
-        await collection.create_indexes(indexes)
-    except OperationFailure as error:
-        if error.code not in _DEFINED_OTHERWISE:
-            raise
-        for index in indexes:
-            await _replace(collection, index)
-
-
-async def _replace(collection: Collection, index: IndexModel) -> None:
-    """Make an index; one of its name that an earlier release defined otherwise is replaced."""
-    try:
-        await collection.create_indexes([index])
-    except OperationFailure as error:
-        if error.code not in _DEFINED_OTHERWISE:
-            raise
-        name = index.document["name"]
-        log.info("index_replaced", collection=collection.name, index=name)
-        await collection.drop_index(name)
-        await collection.create_indexes([index])
-
-
 async def ensure_collections(mongo: Mongo) -> None:
-    """Make what is missing; what exists stays as it is."""
+    """Make what is missing; of what exists, only indexes of earlier releases go."""
     existing = set(await mongo.database.list_collection_names())
     await asyncio.gather(
         *(
@@ -198,3 +154,14 @@ async def ensure_collections(mongo: Mongo) -> None:
     await mongo[READ_MODELS].update_one(
         {"_id": "active"}, {"$setOnInsert": {name: name for name in names}}, upsert=True
     )
+    await _renew_tickets(mongo)
+
+
+async def _renew_tickets(mongo: Mongo) -> None:
+    """Give the tickets that readers see today's indexes, whatever release made them."""
+    active = await mongo[READ_MODELS].find_one({"_id": "active"}) or {}
+    for name in {TICKETS, active.get(TICKETS, TICKETS)}:
+        if name != TICKETS:
+            await make_indexes(mongo[name], TICKET_INDEXES)
+        for retired in RETIRED_TICKET_INDEXES & (await mongo[name].index_information()).keys():
+            await drop_index(mongo[name], retired)

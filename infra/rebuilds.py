@@ -10,8 +10,9 @@ from pymongo import ReturnDocument
 from domain.rebuild_errors import RebuildDiffersError, RebuildGoneError, RebuildOnError
 from infra import collections
 from infra.checkpoints import Checkpoints
-from infra.collections import INDEXES, make_indexes
+from infra.collections import INDEXES
 from infra.digests import KeptDigests
+from infra.indexes import make_indexes
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo, Session
 from infra.read_models import Generation, Projection, generation_of, numbers_in_use

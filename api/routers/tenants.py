@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.answers import JsonResponse
+from api.answers import JsonResponse, tagged_without
 from api.cover import Span
 from api.dependencies import Connections, TenantPath
 from api.intervals import range_of
@@ -28,7 +28,8 @@ async def get_statistics(
     The range is half-open over `created_at` and bounds every figure, the trend as well.
     """
     chosen = TicketRange(query.from_date, query.to_date, query.tz, zone_of(query.tz))
-    return JsonResponse(await count_tickets(services.scope(tenant_id), chosen, datetime.now(UTC)))
+    answer = await count_tickets(services.scope(tenant_id), chosen, datetime.now(UTC))
+    return JsonResponse(answer, headers=tagged_without(answer, "generated_at"))
 
 
 @router.get("/{tenant_id}/stats/trend", response_model=Trend, responses=problems(404))
@@ -42,4 +43,5 @@ async def get_trend(
     now, zone, interval = datetime.now(UTC), zone_of(query.tz), query.interval
     begin, end = range_of(interval, Span(query.from_date, query.to_date), now, zone)
     chosen = TicketRange(begin, end, query.tz, zone)
-    return JsonResponse(await trend_of(services.scope(tenant_id), chosen, interval, now))
+    answer = await trend_of(services.scope(tenant_id), chosen, interval, now)
+    return JsonResponse(answer, headers=tagged_without(answer, "generated_at"))

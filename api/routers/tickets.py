@@ -7,11 +7,14 @@ from fastapi import APIRouter, Query, Request
 from api.answers import JsonResponse
 from api.dependencies import Connections, TicketPath
 from api.documents import shown_change, shown_ticket
+from api.exports import EXPORT_ANSWER, FORMS, StreamedExport, chunks
 from api.links import next_link
 from api.models import HistoryPage, TicketPage, TicketView
 from api.openapi import problems
-from api.parameters import MOST_ROWS, ListQuery, TicketQuery, TicketsQuery
+from api.parameters import ListQuery, TicketQuery
+from api.ticket_parameters import MOST_ROWS, ExportQuery, TicketsQuery
 from api.ticket_queries import Rows, TicketQueries
+from infra.mongo import Document
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
@@ -42,6 +45,30 @@ async def list_urgent_tickets(
     return _ticket_page(
         request, await TicketQueries(services.scope(query.tenant_id)).urgent(query), {}
     )
+
+
+@router.get(
+    "/export",
+    status_code=200,
+    response_class=StreamedExport,
+    responses={200: EXPORT_ANSWER, **problems()},
+)
+async def export_tickets(
+    services: Connections, query: Annotated[ExportQuery, Query()]
+) -> StreamedExport:
+    """All live tickets that match every filter, as a file, newest first.
+
+    One walk, in batches, of any length. Tickets that arrive, change or go meanwhile may be in it
+    or not; every other ticket is in it once. With `updated_since` or `include_deleted` it is in
+    the order of `changed_at`: what changes meanwhile may come again, with a higher `version`.
+    An export that fails is cut off: the connection closes before the last chunk. In `csv`, a cell
+    that a spreadsheet would take for a formula has a `'` in front.
+    """
+    form = FORMS[query.format]
+    batches = TicketQueries(services.scope(query.tenant_id)).export(query)
+    first: list[Document] = await anext(batches, [])
+    name = f"tickets-{query.tenant_id}.{query.format}"
+    return StreamedExport(chunks(form, first, batches), form, name)
 
 
 @router.get("/{ticket_id}", response_model=TicketView, responses=problems(404))

@@ -53,7 +53,9 @@ def test_every_route_says_what_it_answers() -> None:
     paths = document()["paths"]
 
     assert len(paths) >= 16
-    del paths["/metrics"]
+    exported = paths["/tickets/export"]["get"]["responses"]["200"]["content"]
+    assert set(exported) == {"text/csv", "application/x-ndjson"}
+    del paths["/metrics"], paths["/tickets/export"]
     for path, operations in paths.items():
         for operation in operations.values():
             answers = operation["responses"]
@@ -65,6 +67,18 @@ def test_every_route_says_what_it_answers() -> None:
                     assert media == "application/problem+json", (path, status)
             assert operation["summary"]
             assert operation["description"]
+
+
+def test_answers_about_tickets_and_tenants_say_that_they_are_conditional() -> None:
+    reads = {path: some["get"] for path, some in document()["paths"].items() if "get" in some}
+
+    conditional = {path for path, read in reads.items() if "304" in read["responses"]}
+
+    wanted = {path for path in reads if path.startswith(("/tickets", "/tenants"))}
+    assert conditional == wanted - {"/tickets/export"}
+    for path in conditional:
+        assert "If-None-Match" in {p["name"] for p in reads[path]["parameters"]}
+        assert "ETag" in reads[path]["responses"]["200"]["headers"]
 
 
 def test_every_reference_leads_somewhere() -> None:

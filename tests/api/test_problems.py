@@ -15,7 +15,7 @@ REFUSED = [
     ("GET", "/tickets", 422, "invalid-parameter"),
     ("GET", "/tickets?tenant_id=a%20b", 422, "invalid-parameter"),
     ("GET", "/tickets?tenant_id=acme%0A", 422, "invalid-parameter"),
-    ("GET", "/tickets?tenant_id=acme&q=x", 422, "invalid-parameter"),
+    ("GET", "/tickets?tenant_id=acme&query=x", 422, "invalid-parameter"),
     ("GET", "/tickets?tenant_id=acme&tenant_id=globex", 422, "invalid-parameter"),
     ("GET", "/tickets?tenant_id=acme&limit=0", 422, "invalid-parameter"),
     ("GET", "/tickets?tenant_id=acme&limit=1001", 422, "invalid-parameter"),

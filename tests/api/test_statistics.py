@@ -181,3 +181,32 @@ async def test_without_sums_the_answer_says_what_to_do(
         assert answer.status_code == 503
         assert answer.json()["type"] == "urn:deskstream:problem:roll-ups-missing"
         assert "deskstream rebuild tickets" in answer.json()["detail"]
+
+
+async def test_what_takes_too_long_says_what_would_not(
+    api: httpx.AsyncClient, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store(mongo, *desk(2, 400))
+    monkeypatch.setattr("api.scope._LONGEST_COUNT_MS", 1)
+
+    answer = await api.get("/tenants/acme/stats?from_date=2026-06-13T09:41:07")
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:deskstream:problem:too-much-to-count"
+    assert "full hours" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["stats", "stats/trend?to_date=2026-06-16"])
+async def test_equal_figures_are_the_same_answer_whenever_they_are_asked_for(
+    api: httpx.AsyncClient, mongo: Mongo, path: str
+) -> None:
+    await store(mongo, ticket("T-1", created_at=NOW))
+    first = await api.get(f"/tenants/acme/{path}")
+    known = {"If-None-Match": first.headers["ETag"]}
+
+    again = await api.get(f"/tenants/acme/{path}", headers=known)
+    await store(mongo, ticket("T-2", created_at=NOW))
+    changed = await api.get(f"/tenants/acme/{path}", headers=known)
+
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert changed.status_code == 200
