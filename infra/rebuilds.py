@@ -176,8 +176,7 @@ class Rebuilds:
         missing = [name for name in generation.collections.values() if name not in existing]
         for name in missing:
             await self._mongo.database.create_collection(name)
-        if generation.roll_ups is not None:
-            # Deltas are merged while the bulk is folded.
+        if generation.roll_ups is not None:  # deltas are merged while the bulk is folded
             await make_indexes(self._mongo[generation.roll_ups], INDEXES[collections.ROLL_UPS])
         return bool(missing)
 
