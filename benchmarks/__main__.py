@@ -72,7 +72,8 @@ def _say(figure: Figure) -> None:
     typer.echo(sentence(figure))
 
 
+app = typer.Typer(add_completion=False)
+app.command(help=_HELP)(main)
+
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False)
-    app.command(help=_HELP)(main)
     app()

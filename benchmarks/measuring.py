@@ -40,18 +40,22 @@ def measure(row: Row, asked: Asked, noted: Noted) -> Outcome:
             with engines:
                 bench = Bench(engines, root, asked.scale, asked.chosen, asked.sizes)
                 patience = max(row.minutes * 60 * _PATIENCE, _LEAST_PATIENCE)
-                outcome.failed = asyncio.run(_collect(row, bench, outcome.figures, noted, patience))
+                measuring = collect(row.measure(bench), outcome.figures, noted, patience)
+                outcome.failed = asyncio.run(measuring)
         except EngineError as error:
             outcome.failed = in_words(error)
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-async def _collect(
-    row: Row, bench: Bench, figures: list[Figure], noted: Noted, patience: float
+async def collect(
+    measured: AsyncGenerator[Figure], figures: list[Figure], noted: Noted, patience: float
 ) -> str | None:
-    """Append figures as they come; return why they ended early, None if they did not."""
-    measuring = asyncio.create_task(_drain(row.measure(bench), figures, noted))
+    """Append figures as they come; return why they ended early, None if they did not.
+
+    They get `patience` seconds.
+    """
+    measuring = asyncio.create_task(_drain(measured, figures, noted))
     _, unfinished = await asyncio.wait({measuring}, timeout=patience)
     if unfinished:
         measuring.cancel()
