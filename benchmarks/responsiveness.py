@@ -15,7 +15,7 @@ from domain.topics import CHANGES, RAW
 _WARM_UP_SECONDS: Final = 5.0
 _SECONDS: Final = 40.0
 _LEAST_SECONDS: Final = 3
-_LATEST_SECONDS: Final = 60.0
+_LATEST_SECONDS: Final = 120.0
 _DISTINCT: Final = 5_000
 
 
