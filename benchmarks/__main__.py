@@ -18,12 +18,13 @@ from dev.kafka_jars import JARS, install_jars
 _WHOLE = round(sum(row.minutes for row in ROWS if row.in_contract))
 _OTHERS = names(row for row in ROWS if not row.in_contract)
 _EACH = ", ".join(f"{' + '.join(row.names)} {row.minutes:.0f}" for row in ROWS)
-_HELP = f"""Measure every row of section 14 of the contract: about {_WHOLE} minutes on two cores.
-
-Prints a table, and keeps the figures as JSON, also those of rows before one that fails; then it
-ends with 1. Each row has engines of its own. Minutes: {_EACH}; {" and ".join(_OTHERS)} only if
-asked for. `--scale 0.01` tries everything out within minutes, for figures that mean nothing.
-"""
+_HELP = (
+    f"Measure every row of section 14 of the contract: about {_WHOLE} minutes on two cores.\n\n"
+    "Prints a table, and keeps the figures as JSON, also those of rows before one that fails; then"
+    f" it ends with 1. Each row has engines of its own. Minutes: {_EACH};"
+    f" {' and '.join(_OTHERS)} only if asked for. `--scale 0.01` tries everything out within"
+    " minutes, for figures that mean nothing."
+)
 
 
 def main(

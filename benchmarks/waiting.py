@@ -14,7 +14,7 @@ from domain.topics import CHANGES, CLASSIFIED, RAW
 FOLLOWED: Final = {"classifier": RAW, "sync": CLASSIFIED, "tickets": CHANGES, "alerts": CHANGES}
 _SAMPLE_SECONDS: Final = 0.2
 _CALM_SECONDS: Final = 5.0
-_GIVE_UP_SECONDS: Final = 120.0
+_GIVE_UP_SECONDS: Final = 180.0
 _ASK_SECONDS: Final = 2.0
 
 Offsets: TypeAlias = Mapping[str, Mapping[int, int]]  # by topic or consumer, then by partition
@@ -57,7 +57,7 @@ class Watch:
         """Seconds from `since` until nothing waited longer than `longest` any more, for good.
 
         Raises:
-            TimeoutError: something still does after two minutes.
+            TimeoutError: something still does after three minutes.
         """
         loop = asyncio.get_running_loop()
         while (found := calm_since(self.readings, since, longest)) is None or (
