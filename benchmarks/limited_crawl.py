@@ -14,7 +14,7 @@ _PAGES: Final = 95
 _PAGE_ROWS: Final = 100
 _CALLS: Final = 60
 _PERIOD: Final = 60.0  # seconds
-_AIM: Final = 65.0
+_REST: Final = 5.0  # the aim is 65 s, of which the helpdesk takes 60
 
 
 async def limited_crawl(bench: Bench) -> AsyncGenerator[Figure]:
@@ -42,7 +42,7 @@ async def limited_crawl(bench: Bench) -> AsyncGenerator[Figure]:
                 memory = deployment.memory_megabytes()
     refused = sum(call.refused_by_limit for call in calls)
     yield Figure(
-        name, seconds, "s", _AIM * limit / _CALLS, more_is_better=False,
+        name, seconds, "s", period + _REST, more_is_better=False,
         details={"calls": len(calls)}, memory_megabytes=memory,
     )  # fmt: skip
     yield Figure(f"{name}: calls refused with 429", refused, "", 0, more_is_better=False)
