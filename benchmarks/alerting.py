@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.bench import Bench
 from benchmarks.deployment import Deployment, deployed
 from benchmarks.figures import Figure, cpu_share
 from benchmarks.workload import tickets
-from dev.engines import Engines
 from dev.helpdesk.faults import SlowAnswer
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
@@ -21,7 +20,9 @@ from infra.kafka import Outgoing
 from infra.publisher import Publisher
 
 NOTIFIERS: Final = 2
+_ALERTS: Final = 200
 _LEAST_A_MINUTE: Final = 4.6
+_LONGEST_SECONDS: Final = 30.0  # for one alert
 _FLOOD: Final = 20_000
 _WARM_UP: Final = 2_000
 _LATENT_SECONDS: Final = 2.0
@@ -29,25 +30,24 @@ _SAMPLE_SECONDS: Final = 2.0
 _URGENT: Final = "Our whole shop is down and nobody can pay, please help urgently"
 
 
-async def alert_rate(engines: Engines, logs: Path, count: int) -> list[Figure]:
-    """Deliveries a minute, everything as it ships: `count` of them take minutes."""
+async def alert_rate(bench: Bench) -> AsyncGenerator[Figure]:
+    """Deliveries a minute, everything as it ships: 200 of them take half an hour."""
+    count = bench.size("alerts", _ALERTS)
     with HelpdeskServer(HelpdeskSettings(tickets=1, limit=0)) as receiver:
-        return [await _rate(engines, logs, receiver, count)]
+        yield await _rate(bench, receiver, count)
 
 
-async def alert_flood(engines: Engines, logs: Path) -> list[Figure]:
+async def alert_flood(bench: Bench) -> AsyncGenerator[Figure]:
     """What 5,000 alerts at once cost the pipeline, with a receiver that takes 2 s for each."""
     with HelpdeskServer(HelpdeskSettings(tickets=1, limit=0, notify_failures=0)) as receiver:
         receiver.install_faults([SlowAnswer(route="notify", seconds=_LATENT_SECONDS, times=None)])
-        return [
-            await _pipeline(engines, logs, receiver, notifiers=notifiers)
-            for notifiers in (0, NOTIFIERS)
-        ]
+        for notifiers in (0, NOTIFIERS):
+            yield await _pipeline(bench, receiver, notifiers=notifiers)
 
 
-async def _rate(engines: Engines, logs: Path, receiver: HelpdeskServer, count: int) -> Figure:
+async def _rate(bench: Bench, receiver: HelpdeskServer, count: int) -> Figure:
     """A receiver that fails the first two calls of each ticket; everything else as it ships."""
-    async with deployed(engines, logs, helpdesk_url=receiver.url) as deployment:
+    async with deployed(bench.engines, bench.logs, helpdesk_url=receiver.url) as deployment:
         publisher = Publisher(deployment.settings)
         with _running(deployment, {"worker": 1, "projector": 1, "notifier": NOTIFIERS}):
             try:
@@ -57,7 +57,9 @@ async def _rate(engines: Engines, logs: Path, receiver: HelpdeskServer, count: i
             finally:
                 await publisher.stop()
             began = asyncio.get_running_loop().time()
-            ended = await deployment.until_there_are(count, "alerts", {"state": "delivered"})
+            ended = await deployment.until_there_are(
+                count, "alerts", {"state": "delivered"}, seconds=count * _LONGEST_SECONDS + 120
+            )
             minutes = (ended - began) / 60
     calls = receiver.notifications()
     taken = [str(call.idempotency_key) for call in calls if call.status == 200]
@@ -69,38 +71,40 @@ async def _rate(engines: Engines, logs: Path, receiver: HelpdeskServer, count: i
     )  # fmt: skip
 
 
-async def _pipeline(
-    engines: Engines, logs: Path, receiver: HelpdeskServer, *, notifiers: int
-) -> Figure:
+async def _pipeline(bench: Bench, receiver: HelpdeskServer, *, notifiers: int) -> Figure:
     """`tickets.raw` to readable, every fourth ticket urgent, the receiver taking 2 s for each."""
     async with deployed(
-        engines, logs, helpdesk_url=receiver.url, alert_max_age=timedelta(days=365)
+        bench.engines, bench.logs, helpdesk_url=receiver.url, alert_max_age=timedelta(days=365)
     ) as deployment:
         publisher = Publisher(deployment.settings)
         counts = {"worker": 1, "projector": 1, "notifier": notifiers}
         with _running(deployment, counts):
             try:
                 await _settled(deployment, notifiers=notifiers)
-                figure = await _measured(deployment, publisher, notifiers)
+                figure = await _measured(
+                    deployment, publisher, notifiers, bench.scaled(_FLOOD, least=400)
+                )
             finally:
                 await publisher.stop()
     return figure
 
 
-async def _measured(deployment: Deployment, publisher: Publisher, notifiers: int) -> Figure:
+async def _measured(
+    deployment: Deployment, publisher: Publisher, notifiers: int, count: int
+) -> Figure:
     partitions = deployment.settings.kafka_partitions
     await publisher.publish(RAW, _raw(_WARM_UP, partitions, lambda _: False))
     await deployment.until("tickets", _WARM_UP)
-    records = _raw(_FLOOD, partitions, lambda number: number % 4 == 0, prefix="flood")
+    records = _raw(count, partitions, lambda number: number % 4 == 0, prefix="flood")
     before, began = deployment.cpu_seconds(), asyncio.get_running_loop().time()
     sending = asyncio.create_task(publisher.publish(RAW, records))
-    ended = await deployment.until("tickets", _WARM_UP + _FLOOD)
+    ended = await deployment.until("tickets", _WARM_UP + count)
     await sending
     cpu = cpu_share(before, deployment.cpu_seconds(), ended - began)
     samples = [await _sampled(deployment) for _ in range(15)] if notifiers else []
     return Figure(
-        f"{_FLOOD:,} tickets, 5,000 urgent at once, {notifiers} notifiers",
-        _FLOOD / (ended - began), "tickets/s", 1_400, more_is_better=True,
+        f"{count:,} tickets, {count // 4:,} urgent at once, {notifiers} notifiers",
+        count / (ended - began), "tickets/s", 1_400, more_is_better=True,
         cpu=cpu, memory_megabytes=deployment.memory_megabytes(), samples=samples,
     )  # fmt: skip
 

@@ -1,45 +1,55 @@
 """Crawling: 10,000 tickets of one tenant from a helpdesk without limit, to `completed`."""
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from typing import Final
 
+from benchmarks.bench import Bench
 from benchmarks.deployment import Deployment, deployed
 from benchmarks.figures import Figure, cpu_share
-from dev.engines import Engines
+from benchmarks.naive import PLAIN_TICKETS, crawl_plainly
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
 from domain.runs import ENDED
+from infra.collections import INDEXES, TICKETS, make_indexes
 from infra.jobs import jobs_of
 from infra.mongo import Document
 
-_TENANT = "lumenfold"
+TENANT: Final = "lumenfold"
+_COUNT: Final = 10_000
 
 
-async def crawl(engines: Engines, logs: Path, count: int) -> list[Figure]:
-    """The first run, and an unchanged second one."""
-    settings = HelpdeskSettings(tickets=count, tenants=(_TENANT,), limit=0, long_messages=True)
+async def crawl(bench: Bench) -> AsyncGenerator[Figure]:
+    """The first run, and an unchanged second one; beside it a plain loop over the pages."""
+    count = bench.size("crawl", _COUNT, least=100)
+    settings = HelpdeskSettings(tickets=count, tenants=(TENANT,), limit=0, long_messages=True)
     with HelpdeskServer(settings) as helpdesk:
-        async with deployed(engines, logs, helpdesk_url=helpdesk.url) as deployment:
-            with deployment.running("worker"), deployment.running("projector"):
-                await timed_run(deployment, "nobody")
-                first = await _figure(deployment, f"{count:,} tickets crawled to completed", 8)
-                again = await _figure(deployment, f"{count:,} tickets crawled again, unchanged", 4)
-                return [first, again]
+        async with deployed(bench.engines, bench.logs, helpdesk_url=helpdesk.url) as deployment:
+            first, again = await _figures(deployment, count)
+            plain = deployment.mongo[PLAIN_TICKETS]
+            await make_indexes(plain, INDEXES[TICKETS])
+            yield replace(first, naive=await crawl_plainly(helpdesk.url, plain))
+            yield replace(again, naive=await crawl_plainly(helpdesk.url, plain))
+
+
+async def _figures(deployment: Deployment, count: int) -> tuple[Figure, Figure]:
+    with deployment.running_each("worker", "projector"):
+        await timed_run(deployment, "nobody")
+        return (
+            await _figure(deployment, f"{count:,} tickets crawled to completed", 8),
+            await _figure(deployment, f"{count:,} tickets crawled again, unchanged", 4),
+        )
 
 
 async def _figure(deployment: Deployment, name: str, aim: float) -> Figure:
     before = deployment.cpu_seconds()
-    seconds = await timed_run(deployment, _TENANT)
+    seconds = await timed_run(deployment, TENANT)
+    cpu = cpu_share(before, deployment.cpu_seconds(), seconds)
     return Figure(
-        name,
-        seconds,
-        "s",
-        aim,
-        more_is_better=False,
-        cpu=cpu_share(before, deployment.cpu_seconds(), seconds),
-        memory_megabytes=deployment.memory_megabytes(),
-    )
+        name, seconds, "s", aim, more_is_better=False,
+        cpu=cpu, memory_megabytes=deployment.memory_megabytes(),
+    )  # fmt: skip
 
 
 async def timed_run(

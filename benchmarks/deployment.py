@@ -6,9 +6,9 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 from pydantic import SecretStr
@@ -26,6 +26,14 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _STOP_SECONDS: Final = 15.0
 
 
+class _Child(NamedTuple):
+    """A process of ours, and the watcher that ends it with us."""
+
+    service: str
+    process: psutil.Popen
+    watcher: subprocess.Popen[bytes]
+
+
 class Deployment:
     """Topics and a database of its own on running engines, and processes of ours."""
 
@@ -34,7 +42,7 @@ class Deployment:
         self.mongo = Mongo(settings)
         self.reader = LogReader(settings)
         self._logs = logs
-        self._processes: dict[str, psutil.Popen] = {}
+        self._children: dict[str, _Child] = {}
         self._engines = {
             "kafka": psutil.Process(engines.kafka.pid),
             "mongod": psutil.Process(engines.mongod.pid),
@@ -44,29 +52,37 @@ class Deployment:
     def running(self, service: str, name: str | None = None) -> Iterator[None]:
         """Run `deskstream <service>` inside the block, shown as `name`."""
         name = name or service
-        environment = os.environ | self.environment()
-        with (self._logs / f"{name}.log").open("ab") as output:
-            process = psutil.Popen(
-                [str(Path(sys.executable).with_name("deskstream")), service],
-                cwd=_ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        self._processes[name] = process
-        watcher = kill_with_us(process.pid)
+        self._start(service, name)
         try:
             yield
         finally:
-            watcher.kill()
-            watcher.communicate()
+            process = self._forget(name).process
             process.terminate()
             try:
                 process.wait(_STOP_SECONDS)
             except psutil.TimeoutExpired:
                 process.kill()
-            del self._processes[name]
+
+    @contextmanager
+    def running_each(self, *services: str) -> Iterator[None]:
+        """Run one process of each service inside the block."""
+        with ExitStack() as stack:
+            for service in services:
+                stack.enter_context(self.running(service))
+            yield
+
+    def replace_killed(self, name: str) -> float:
+        """`kill -9` a process and start it anew at once, as a supervisor would.
+
+        Returns the monotonic time of the kill.
+        """
+        loop = asyncio.get_running_loop()
+        child = self._forget(name)
+        killed = loop.time()
+        child.process.kill()
+        child.process.wait(_STOP_SECONDS)
+        self._start(child.service, name)
+        return killed
 
     def environment(self) -> dict[str, str]:
         """The settings, for processes of ours."""
@@ -74,16 +90,23 @@ class Deployment:
 
     def processes(self) -> Iterator[tuple[str, psutil.Process]]:
         """Those of ours that run, by name."""
-        yield from self._processes.items()
+        for name, child in self._children.items():
+            yield name, child.process
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU time that each process has used so far, ours (the load generator) included."""
-        everyone = self._processes | self._engines | {"load generator": psutil.Process()}
+        everyone = dict(self.processes()) | self._engines | {"load generator": psutil.Process()}
         return {name: sum(p.cpu_times()[:2]) for name, p in everyone.items()}
 
     def memory_megabytes(self) -> dict[str, float]:
         """Resident memory of each process of ours."""
-        return {name: p.memory_info().rss / 1e6 for name, p in self._processes.items()}
+        return {name: p.memory_info().rss / 1e6 for name, p in self.processes()}
+
+    def check(self) -> None:
+        """Raise `ChildProcessError` if a process of ours ended by itself."""
+        for name, child in self._children.items():
+            if child.process.poll() is not None:
+                raise ChildProcessError(f"{name} ended with {child.process.returncode}")
 
     async def checkpoint(self, consumer: str) -> int:
         """How many records a consumer has behind its checkpoints, over all partitions."""
@@ -91,26 +114,54 @@ class Deployment:
         found = self.mongo["checkpoints"].find(wanted, {"next_offset": 1})
         return sum([document["next_offset"] async for document in found])
 
-    async def until_there_are(self, count: int, collection: str, wanted: Document) -> float:
+    async def until_there_are(
+        self, count: int, collection: str, wanted: Document, *, seconds: float = 120.0
+    ) -> float:
         """Wait until so many documents match; return the loop's time then."""
         loop = asyncio.get_running_loop()
-        while True:
-            if await self.mongo[collection].count_documents(wanted) >= count:
-                return loop.time()
+        deadline = loop.time() + seconds
+        while (there := await self.mongo[collection].count_documents(wanted)) < count:
+            self.check()
+            if loop.time() > deadline:
+                raise TimeoutError(f"{collection} holds {there} of {count} after {seconds:.0f} s")
             await asyncio.sleep(0.1)
+        return loop.time()
+
+    async def until_assigned(self, *consumers: str) -> None:
+        """Wait until each of these consumers has looked at all of its partitions."""
+        for consumer in consumers:
+            wanted = {"consumer": consumer}
+            await self.until_there_are(self.settings.kafka_partitions, "checkpoints", wanted)
 
     async def until(self, consumer: str, count: int, *, seconds: float = 120.0) -> float:
         """Wait until a consumer's checkpoints reach `count`; return the loop's time then."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while (reached := await self.checkpoint(consumer)) < count:
-            for name, process in self._processes.items():
-                if process.poll() is not None:
-                    raise ChildProcessError(f"{name} ended with {process.returncode}")
+            self.check()
             if loop.time() > deadline:
                 raise TimeoutError(f"{consumer} stands at {reached} of {count}")
             await asyncio.sleep(0.02)
         return loop.time()
+
+    def _start(self, service: str, name: str) -> None:
+        with (self._logs / f"{name}.log").open("ab") as output:
+            process = psutil.Popen(
+                [str(Path(sys.executable).with_name("deskstream")), service],
+                cwd=_ROOT,
+                env=os.environ | self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self._children[name] = _Child(service, process, kill_with_us(process.pid))
+
+    def _forget(self, name: str) -> _Child:
+        """Take a process off the list; its watcher must not outlive it."""
+        child = self._children.pop(name)
+        child.watcher.kill()
+        child.watcher.communicate()
+        return child
 
 
 @asynccontextmanager
