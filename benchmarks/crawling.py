@@ -12,7 +12,8 @@ from benchmarks.naive import PLAIN_TICKETS, crawl_plainly
 from dev.helpdesk.helpdesk import HelpdeskSettings
 from dev.helpdesk.server import HelpdeskServer
 from domain.runs import ENDED
-from infra.collections import INDEXES, TICKETS, make_indexes
+from infra.collections import INDEXES, TICKETS
+from infra.indexes import make_indexes
 from infra.jobs import jobs_of
 from infra.mongo import Document
 

@@ -15,7 +15,8 @@ from aiokafka import TopicPartition
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 
 from benchmarks.deployment import Deployment
-from infra.collections import INDEXES, TICKET_HISTORY, TICKETS, make_indexes
+from infra.collections import INDEXES, TICKET_HISTORY, TICKETS
+from infra.indexes import make_indexes
 from infra.kafka import started_plain_consumer, stop_consumer
 from infra.mongo import Collection, Document
 from infra.rules import default_classifier

@@ -152,6 +152,8 @@ class Stage:
             for partition, records in pending.items():
                 position = self._known[partition].next_offset
                 left = self._ahead(partition, records)
+                if records and not left:
+                    continue  # all of it is known; what follows will be delivered
                 slices[partition] = await self._continuation(partition, position, left)
             slices = {p: some for p, some in slices.items() if some}
             if slices:

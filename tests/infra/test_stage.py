@@ -191,6 +191,19 @@ async def test_what_a_consumer_skipped_is_read_first() -> None:
     assert _offsets(world) == [0, 1, 2, 3, 4, 5]
 
 
+async def test_what_is_behind_the_checkpoint_is_no_reason_to_read_ahead() -> None:
+    """Else a consumer that is late once stays late: all it delivers has been read already."""
+    world, log = World(), _log(9)
+    stage = _stage(world, log)
+    await stage.absorb([_record(0, offset) for offset in range(5)])
+
+    await stage.absorb([_record(0, offset) for offset in range(3)])
+    assert _offsets(world) == [0, 1, 2, 3, 4]
+    await stage.absorb([_record(0, offset) for offset in range(4, 9)])
+
+    assert _offsets(world) == list(range(9))
+
+
 async def test_an_offset_without_a_record_is_passed_over() -> None:
     world = World()
 
