@@ -1,17 +1,17 @@
-"""How a range of creation is covered: by sums of whole months, days and hours, and cut ends."""
+"""How a range of creation is covered: by sums of whole months, days and shifts, and cut ends."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from domain.roll_up_sums import ALL, LEVELS
-from domain.roll_ups import QUARTER_MINUTES, hour_of
+from domain.roll_up_sums import ALL, FINEST, LEVELS
+from domain.roll_ups import QUARTER_MINUTES, SHIFT_HOURS, quarter_of, shift_of
 from infra.mongo import Document
 
 _LONGEST: Final = {
     "month": timedelta(days=31),
     "day": timedelta(days=1),
-    "hour": timedelta(hours=1),
+    FINEST: timedelta(hours=SHIFT_HOURS),
     "quarter": timedelta(minutes=QUARTER_MINUTES),
 }
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -54,7 +54,7 @@ class Cover(NamedTuple):
 
 
 def cover(span: Span) -> Cover:
-    """The fewest sums for a range, and at most two cut ends, shorter than two hours together."""
+    """The fewest sums for a range, and at most two cut ends, each shorter than a shift."""
     if span == Span(None, None):
         return Cover(((ALL, span),), span, ())
     whole = [_whole(level, span) for level in LEVELS]
@@ -67,15 +67,15 @@ def cover(span: Span) -> Cover:
 
 
 def quarterly(span: Span, begins: Iterable[datetime]) -> Cover:
-    """The hours whose quarters cover a range that is parted at `begins`; `whole` is of quarters.
+    """The shifts whose quarters cover a range that is parted at `begins`; `whole` is of quarters.
 
     Where a part does not begin with a quarter of an hour, nothing but a recount is exact.
     """
     if span.is_empty or any(_floor("quarter", begin) != begin for begin in begins):
         return Cover((), _NOTHING, () if span.is_empty else (span,))
     whole = _whole("quarter", span)
-    begin = None if whole.begin is None else _floor("hour", whole.begin)
-    return Cover((("hour", Span(begin, whole.end)),), whole, tuple(_minus(span, whole)))
+    begin = None if whole.begin is None else _floor(FINEST, whole.begin)
+    return Cover(((FINEST, Span(begin, whole.end)),), whole, tuple(_minus(span, whole)))
 
 
 def _whole(level: str, span: Span) -> Span:
@@ -94,9 +94,8 @@ def _minus(outer: Span, inner: Span) -> Iterator[Span]:
 
 def _floor(level: str, moment: datetime) -> datetime:
     if level == "quarter":
-        minute = moment.minute // QUARTER_MINUTES * QUARTER_MINUTES
-        return moment.replace(minute=minute, second=0, microsecond=0)
-    return hour_of(moment).replace(**LEVELS[level])  # type: ignore[arg-type]
+        return quarter_of(moment)
+    return shift_of(moment).replace(**LEVELS[level])  # type: ignore[arg-type]
 
 
 def _ceiling(level: str, moment: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """Pipelines over roll-ups: the sums that cover a range, what is not merged yet, and the cut ends.
 
-What is not merged yet is looked up among the deltas, and ends of a range that cut an hour in two
+What is not merged yet is looked up among the deltas, and ends of a range that cut a shift in two
 are recounted from the tickets themselves: all in one aggregation, hence on one snapshot.
 """
 

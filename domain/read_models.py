@@ -8,7 +8,7 @@ import msgspec
 from domain.digests import DigestChanges, document_digest
 from domain.events import ChangeEvent
 from domain.instants import cut
-from domain.roll_ups import RollUpChanges
+from domain.roll_up_deltas import RollUpChanges
 from domain.runs import RunAudit
 
 Document: TypeAlias = dict[str, Any]

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from domain.roll_ups import Delta, LabelSums, NameSums
+from domain.roll_up_deltas import Delta
+from domain.roll_ups import LabelSums, NameSums
 
 Document: TypeAlias = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """Roll-ups merged: what deltas change in the sums of every level, and the documents after that."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 from zlib import crc32
@@ -19,13 +19,13 @@ from domain.roll_ups import LabelSums, NameSums
 Sums: TypeAlias = LabelSums | NameSums
 
 ALL: Final = "all"
-# From the finest on: the members of an instant that are at their least where a bucket begins.
+FINEST: Final = "shift"
+# From the finest on: the members of a shift's begin that are at their least where a bucket begins.
 LEVELS: Final[dict[str, dict[str, int]]] = {
-    "hour": {},
+    FINEST: {},
     "day": {"hour": 0},
     "month": {"hour": 0, "day": 1},
 }
-_FINEST: Final = "hour"
 # Documents end at 16 MiB: what has no bound in time is spread by word and by customer.
 _SLOTS: Final = {ALL: 4, "month": 4}
 _STAMP: Final = "%Y%m%dT%H"
@@ -46,24 +46,30 @@ class Bucket(NamedTuple):
         return f"{self.tenant_id}:{self.kind}:{stamp}:{self.slot}"
 
 
-def changes_of(deltas: Iterable[Mapping[str, Any]]) -> dict[Bucket, Sums]:
+class Changes:
     """What deltas change, bucket by bucket of every level."""
-    labels: defaultdict[tuple[str, datetime], LabelSums] = defaultdict(LabelSums)
-    names: defaultdict[tuple[str, datetime], NameSums] = defaultdict(NameSums)
-    for delta in deltas:
+
+    def __init__(self) -> None:
+        self._labels: defaultdict[tuple[str, datetime], LabelSums] = defaultdict(LabelSums)
+        self._names: defaultdict[tuple[str, datetime], NameSums] = defaultdict(NameSums)
+
+    def add(self, delta: Mapping[str, Any]) -> None:
+        """One more delta."""
+        tenant_id = delta["tenant_id"]
         for cell in delta["labels"]:
-            add_counts(labels[delta["tenant_id"], cell["at"]], cell)
+            add_counts(self._labels[tenant_id, cell["at"]], cell)
         for cell in delta["names"]:
-            add_words(names[delta["tenant_id"], cell["at"]], cell)
-    found: dict[Bucket, Sums] = {}
-    for level, by_bucket in _levels(labels, LabelSums):
-        for (tenant_id, at), counted in by_bucket.items():
-            found[Bucket(tenant_id, f"{level}.counts", at, 0)] = counted
-    for level, by_bucket in _levels(names, NameSums):
-        for (tenant_id, at), some in by_bucket.items():
-            for name, slot, part in _parts(some, _SLOTS.get(level, 1)):
-                found[Bucket(tenant_id, f"{level}.{name}", at, slot)] = part
-    return found
+            add_words(self._names[tenant_id, cell["at"]], cell)
+
+    def buckets(self) -> Iterator[tuple[Bucket, Sums]]:
+        """Each bucket, and by how much it changes."""
+        for level, by_bucket in _levels(self._labels, LabelSums):
+            for (tenant_id, at), counted in by_bucket.items():
+                yield Bucket(tenant_id, f"{level}.counts", at, 0), counted
+        for level, by_bucket in _levels(self._names, NameSums):
+            for (tenant_id, at), some in by_bucket.items():
+                for name, slot, part in _parts(some, _SLOTS.get(level, 1)):
+                    yield Bucket(tenant_id, f"{level}.{name}", at, slot), part
 
 
 def merged_document(bucket: Bucket, changes: Sums, before: Document | None) -> Document | None:
@@ -99,21 +105,20 @@ def _take_in(changes: Sums, cell: Mapping[str, Any]) -> None:
 
 
 def _levels(
-    hours: Mapping[tuple[str, datetime], Any], kind: Callable[[], Any]
+    shifts: Mapping[tuple[str, datetime], Any], kind: Callable[[], Any]
 ) -> Iterator[tuple[str, Mapping[tuple[str, Any], Any]]]:
-    """The sums of each level, the finest first, each made of those of the level below."""
-    sums: Mapping[tuple[str, Any], Any] = hours
-    for level in (*LEVELS, ALL):
-        if level != _FINEST:
-            above: defaultdict[tuple[str, datetime | None], Any] = defaultdict(kind)
-            for (tenant_id, at), some in sums.items():
-                above[tenant_id, bucket_at(level, at)].plus(some)
-            sums = above
-        yield level, sums
+    """The sums of each level, the coarsest first, as whoever gets them may change them."""
+    found: list[tuple[str, Mapping[tuple[str, Any], Any]]] = [(FINEST, shifts)]
+    for level in (*list(LEVELS)[1:], ALL):
+        above: defaultdict[tuple[str, datetime | None], Any] = defaultdict(kind)
+        for (tenant_id, at), some in found[0][1].items():
+            above[tenant_id, _bucket_at(level, at)].plus(some)
+        found.insert(0, (level, above))
+    yield from found
 
 
-def bucket_at(level: str, moment: datetime) -> datetime | None:
-    """The begin of the bucket of `level` that an hour, or finer bucket, is in; of all: none."""
+def _bucket_at(level: str, moment: datetime) -> datetime | None:
+    """The begin of the bucket of `level` that a finer bucket is in; that of all has none."""
     return None if level == ALL else moment.replace(**LEVELS[level])  # type: ignore[arg-type]
 
 

@@ -5,17 +5,14 @@ from the event alone: it names the old value of every field that counts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from domain.events import ChangeEvent
-from domain.keywords import words_of
 
 DONE: Final = frozenset({"resolved", "closed"})
 QUARTER_MINUTES: Final = 15
-_MOST_WORDS: Final = 60_000  # of one delta, about 1 MB
+SHIFT_HOURS: Final = 6
 
 
 class Standing(NamedTuple):
@@ -32,7 +29,7 @@ class Standing(NamedTuple):
 
 
 class LabelSums:
-    """Sums by label over tickets created in an hour (or in a longer time), or their changes.
+    """Sums by label over tickets created in a shift (or in a longer time), or their changes.
 
     `counts` has the total and each label, `quarters` the total and high ones of each quarter.
     """
@@ -44,7 +41,7 @@ class LabelSums:
         self.statuses: defaultdict[str, int] = defaultdict(int)
         self.quarters: dict[datetime, list[int]] = {}
 
-    def add(self, ticket: Standing, hour: datetime, sign: int) -> None:
+    def add(self, ticket: Standing, sign: int) -> None:
         """A ticket came (1) or went (-1)."""
         counts = self.counts
         counts["total"] += sign
@@ -53,8 +50,7 @@ class LabelSums:
         if ticket.requires_action:
             counts["action"] += sign
         self.statuses[ticket.status] += sign
-        minute = ticket.created_at.minute // QUARTER_MINUTES * QUARTER_MINUTES
-        quarter = hour.replace(minute=minute) if minute else hour
+        quarter = quarter_of(ticket.created_at)
         self.add_quarter(quarter, sign, sign if ticket.urgency == "high" else 0)
 
     def add_quarter(self, quarter: datetime, count: int, high: int) -> None:
@@ -72,7 +68,7 @@ class LabelSums:
 
 
 class NameSums:
-    """Sums by name over tickets created in an hour (or in a longer time), or their changes.
+    """Sums by name over tickets created in a shift (or in a longer time), or their changes.
 
     `words` counts the tickets that hold each, `customers` their open tickets: high, negative, all.
     """
@@ -111,9 +107,16 @@ class NameSums:
             self.add_customer(customer_id, high, negative, total)
 
 
-def hour_of(moment: datetime) -> datetime:
-    """The begin of the hour that `moment` is in."""
-    return moment.replace(minute=0, second=0, microsecond=0)
+def quarter_of(moment: datetime) -> datetime:
+    """The begin of the quarter of an hour that `moment` is in."""
+    minute = moment.minute // QUARTER_MINUTES * QUARTER_MINUTES
+    return moment.replace(minute=minute, second=0, microsecond=0)
+
+
+def shift_of(moment: datetime) -> datetime:
+    """The begin of the six hours that `moment` is in: the finest of sums but for quarters."""
+    hour = moment.hour // SHIFT_HOURS * SHIFT_HOURS
+    return moment.replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
 def standings(event: ChangeEvent) -> tuple[Standing | None, Standing | None]:
@@ -132,66 +135,3 @@ def standings(event: ChangeEvent) -> tuple[Standing | None, Standing | None]:
     if "created_at" in old:
         old["created_at"] = datetime.fromisoformat(old["created_at"])
     return after._replace(**{n: v for n, v in old.items() if n in Standing._fields}), now
-
-
-@dataclass
-class Delta:
-    """By how much a batch changes a tenant's sums on a partition, by the hour of creation.
-
-    It is named after its first event, which applies once; `words` is how many there are to add up.
-    """
-
-    tenant_id: str
-    partition: int
-    name: str
-    labels: defaultdict[datetime, LabelSums] = field(default_factory=lambda: defaultdict(LabelSums))
-    names: defaultdict[datetime, NameSums] = field(default_factory=lambda: defaultdict(NameSums))
-    words: int = 0
-
-    def move(self, before: Standing | None, after: Standing | None) -> None:
-        """A ticket was `before` and is `after`; None: it was not there, or no longer is."""
-        same_words = (
-            before is not None
-            and after is not None
-            and before.subject == after.subject
-            and before.message == after.message
-            and before.created_at == after.created_at
-        )
-        for ticket, sign in ((before, -1), (after, 1)):
-            if ticket is None:
-                continue
-            hour = hour_of(ticket.created_at)
-            self.labels[hour].add(ticket, hour, sign)
-            names = self.names[hour]
-            names.add(ticket, sign)
-            if not same_words:
-                words = words_of(ticket.subject, ticket.message)
-                self.words += len(words)
-                names.add_words(words, sign)
-
-
-class RollUpChanges:
-    """What a batch of applied events changes, by tenant and partition."""
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[str, int], Delta] = {}
-        self._full: list[Delta] = []
-
-    def apply(self, event: ChangeEvent, partition: int) -> None:
-        """Add an event; each may be added once only, and only if it applies."""
-        before, after = standings(event)
-        if before == after:
-            return
-        place = event.tenant_id, partition
-        delta = self._open.get(place)
-        if delta is None:
-            name = f"{event.external_id}:{event.version}"
-            delta = self._open[place] = Delta(*place, name)
-        delta.move(before, after)
-        if delta.words > _MOST_WORDS:
-            self._full.append(self._open.pop(place))
-
-    def deltas(self) -> Iterator[Delta]:
-        """The changes; large ones are in pieces, so that each fits into one document."""
-        yield from self._full
-        yield from self._open.values()

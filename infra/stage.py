@@ -160,12 +160,8 @@ class Stage:
                 self._known |= await self._step.advance(slices, self._known)
             self._silence.heard(pending)
             # A partition without records of its own is being caught up: ask it once more.
-            pending = {
-                partition: left
-                for partition, records in pending.items()
-                if partition in slices
-                and ((left := self._ahead(partition, records)) or not records)
-            }
+            ahead = {p: self._ahead(p, records) for p, records in pending.items() if p in slices}
+            pending = {p: left for p, left in ahead.items() if left or not pending[p]}
 
     def _ahead(self, partition: int, records: Sequence[Record]) -> list[Record]:
         position = self._known[partition].next_offset
@@ -187,8 +183,8 @@ class Stage:
             self._topic, partition, position, stop, limit=_CHUNK
         )
         if missed:
-            log.info("records_fetched", topic=self._topic, partition=partition,
-                     first=missed[0].offset, last=missed[-1].offset)  # fmt: skip
+            span = {"first": missed[0].offset, "last": missed[-1].offset}
+            log.info("records_fetched", topic=self._topic, partition=partition, **span)
             return missed
         # Only control and aborted records lie in between.
         return _contiguous(records) if onward >= stop else []

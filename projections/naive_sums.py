@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from domain.keywords import words_of
 
-LEVELS: Final = ("hour", "day", "month")
+LEVELS: Final = ("shift", "day", "month")
 _LONGEST_MONTH: Final = timedelta(days=31)
 
 
@@ -34,7 +34,11 @@ def next_month(month: datetime) -> datetime:
 
 def _buckets(at: datetime) -> dict[str, datetime | None]:
     hour = at.replace(minute=0, second=0, microsecond=0)
-    return {"hour": hour, "day": hour.replace(hour=0), "month": month_of(at)}
+    return {
+        "shift": hour.replace(hour=hour.hour - hour.hour % 6),
+        "day": hour.replace(hour=0),
+        "month": month_of(at),
+    }
 
 
 def count(sums: Sums, ticket: Mapping[str, Any]) -> None:
@@ -48,8 +52,8 @@ def count(sums: Sums, ticket: Mapping[str, Any]) -> None:
             sums[Sum(f"{level}.counts", at, ("counts", label))] += 1
         sums[Sum(f"{level}.counts", at, ("statuses", ticket["status"]))] += 1
     quarter = created.replace(minute=created.minute - created.minute % 15, second=0, microsecond=0)
-    sums[Sum("hour.counts", buckets["hour"], ("quarters", quarter, "n"))] += 1
-    sums[Sum("hour.counts", buckets["hour"], ("quarters", quarter, "high"))] += is_high
+    sums[Sum("shift.counts", buckets["shift"], ("quarters", quarter, "n"))] += 1
+    sums[Sum("shift.counts", buckets["shift"], ("quarters", quarter, "high"))] += is_high
     is_open = ticket["status"] not in ("resolved", "closed") and ticket["customer_id"] is not None
     is_negative = int(ticket["sentiment"] == "negative")
     for level in LEVELS:
@@ -81,9 +85,9 @@ def _add_cell(sums: Sums, cell: Mapping[str, Any], level: str, at: datetime | No
         sums[Sum(f"{level}.counts", at, ("counts", label))] += count
     for status in cell.get("statuses", ()):
         sums[Sum(f"{level}.counts", at, ("statuses", status["k"]))] += status["n"]
-    for quarter in cell.get("quarters", ()) if level == "hour" else ():
+    for quarter in cell.get("quarters", ()) if level == "shift" else ():
         for name in ("n", "high"):
-            sums[Sum("hour.counts", at, ("quarters", quarter["at"], name))] += quarter[name]
+            sums[Sum("shift.counts", at, ("quarters", quarter["at"], name))] += quarter[name]
     for group in cell.get("words", ()):
         for word in group["w"].split(" "):
             sums[Sum(f"{level}.words", at, ("words", word))] += group["n"]

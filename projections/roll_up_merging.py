@@ -7,8 +7,9 @@ sees it once.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -16,19 +17,20 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from domain.roll_up_documents import DELTA
-from domain.roll_up_sums import Bucket, Sums, changes_of, merged_document
+from domain.roll_up_sums import Bucket, Changes, Sums, merged_document
 from infra import crash_points
 from infra.backoff import Backoff
-from infra.mongo import Collection, Document, Mongo, transaction
+from infra.mongo import Collection, Mongo, Session, transaction
 from infra.read_models import TICKETS, Generation, active_generation
 
 log = structlog.get_logger()
 
 _PAUSE_SECONDS: Final = 1.0
-_REST: Final = 2.0  # times as long as the work before
+_REST: Final = 1.0  # times as long as the work before
 _MOST_WORDS: Final = 15_000  # that readers add up by themselves, of one tenant
 _MOST_DELTAS: Final = 64
 _WORDS_AT_ONCE: Final = 250_000
+_BATCH: Final = 25
 _DELTAS_AT_ONCE: Final = 1_000
 
 
@@ -68,22 +70,42 @@ class RollUpMerger:
         return merged
 
     async def _merge_tenant(self, roll_ups: Collection, tenant_id: str) -> int:
-        ids = await _some(roll_ups, tenant_id)
+        """Merge some deltas of a tenant, piece by piece: others use this process meanwhile."""
         async with await self._mongo.start_session() as session, transaction(session):
-            deltas = await roll_ups.find({"_id": {"$in": ids}}, session=session).to_list(None)
-            changes = await asyncio.to_thread(changes_of, deltas)
-            ids = [bucket.id for bucket in changes]
-            found = await roll_ups.find({"_id": {"$in": ids}}, session=session).to_list(None)
-            writes = await asyncio.to_thread(_writes, changes, found)
+            changes, ids, words = Changes(), [], 0
+            wanted = {"kind": DELTA, "tenant_id": tenant_id}
+            async for delta in roll_ups.find(wanted, session=session, batch_size=_BATCH):
+                changes.add(delta)
+                ids.append(delta["_id"])
+                words += delta["weight"]
+                if words >= _WORDS_AT_ONCE or len(ids) >= _DELTAS_AT_ONCE:
+                    break
+                await asyncio.sleep(0)
             # The deltas first: two who merge the same meet here, before all the rest.
-            await roll_ups.delete_many(
-                {"_id": {"$in": [d["_id"] for d in deltas]}}, session=session
-            )
-            if writes:
-                await roll_ups.bulk_write(writes, ordered=False, session=session)
+            await roll_ups.delete_many({"_id": {"$in": ids}}, session=session)
+            buckets = changes.buckets()
+            while some := list(islice(buckets, _BATCH)):
+                await _write(roll_ups, some, session)
             crash_points.reached("roll_ups_before_commit")
         crash_points.reached("roll_ups_merged")
-        return len(deltas)
+        return len(ids)
+
+
+async def _write(
+    roll_ups: Collection, changed: Sequence[tuple[Bucket, Sums]], session: Session
+) -> None:
+    wanted = {"_id": {"$in": [bucket.id for bucket, _ in changed]}}
+    known = {d["_id"]: d async for d in roll_ups.find(wanted, session=session)}
+    writes: list[Any] = []
+    for bucket, sums in changed:
+        id_ = bucket.id
+        after = merged_document(bucket, sums, known.get(id_))
+        if after is not None:
+            writes.append(ReplaceOne({"_id": id_}, after) if id_ in known else InsertOne(after))
+        elif id_ in known:
+            writes.append(DeleteOne({"_id": id_}))
+    if writes:
+        await roll_ups.bulk_write(writes, ordered=False, session=session)
 
 
 @asynccontextmanager
@@ -113,20 +135,6 @@ async def _keep_merging(merger: RollUpMerger, collection: str) -> None:
             await asyncio.sleep(_PAUSE_SECONDS if is_done else 0)
 
 
-def _writes(changes: Mapping[Bucket, Sums], known: Sequence[Document]) -> Sequence[Any]:
-    before = {document["_id"]: document for document in known}
-    writes: list[Any] = []
-    for bucket, sums in changes.items():
-        id_ = bucket.id
-        after = merged_document(bucket, sums, before.get(id_))
-        if after is not None:
-            wanted = {"_id": id_}
-            writes.append(ReplaceOne(wanted, after) if id_ in before else InsertOne(after))
-        elif id_ in before:
-            writes.append(DeleteOne({"_id": id_}))
-    return writes
-
-
 async def _due(roll_ups: Collection, words: int, deltas: int) -> list[str]:
     """The tenants with so many words or deltas outstanding, those with the most first."""
     outstanding = {
@@ -143,16 +151,3 @@ async def _due(roll_ups: Collection, words: int, deltas: int) -> list[str]:
         ]
     )
     return [found["_id"] async for found in cursor]
-
-
-async def _some(roll_ups: Collection, tenant_id: str) -> list[str]:
-    """Some outstanding deltas of a tenant: as many as one short transaction can merge."""
-    wanted = {"kind": DELTA, "tenant_id": tenant_id}
-    cursor = roll_ups.find(wanted, {"weight": 1}).limit(_DELTAS_AT_ONCE)
-    ids, words = [], 0
-    async for document in cursor:
-        ids.append(document["_id"])
-        words += document["weight"]
-        if words >= _WORDS_AT_ONCE:
-            break
-    return ids

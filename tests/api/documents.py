@@ -4,8 +4,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.roll_up_deltas import Delta
 from domain.roll_up_documents import delta_document
-from domain.roll_ups import Delta, Standing
+from domain.roll_ups import Standing
 from infra import collections
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from domain.events import ChangeEvent
 from domain.read_models import TicketsFold, ticket_document
 from domain.records import Deleted, Observed
+from domain.roll_up_deltas import Delta, RollUpChanges
 from domain.roll_up_documents import delta_document
-from domain.roll_up_sums import changes_of, merged_document
-from domain.roll_ups import Delta, RollUpChanges, Standing, standings
+from domain.roll_up_sums import Changes, merged_document
+from domain.roll_ups import Standing, standings
 from projections.naive_sums import Sums, add_cells, add_delta, count, month_of, next_month
 from tests.domain.strategies import ALARMED, CALM, at, deleted, log_of, observed
 
@@ -86,7 +87,10 @@ def _applied(log: Sequence[ChangeEvent], event: ChangeEvent) -> Any:
 
 def merge(merged: dict[str, Document], deltas: Sequence[Document]) -> None:
     """Merge deltas into documents by `_id`, as a merger does."""
-    for bucket, sums in changes_of(deltas).items():
+    changes = Changes()
+    for delta in deltas:
+        changes.add(delta)
+    for bucket, sums in changes.buckets():
         after = merged_document(bucket, sums, merged.pop(bucket.id, None))
         if after is not None:
             assert after["_id"] == bucket.id

@@ -1,0 +1,76 @@
+"""Deltas: by how much a batch of change events changes the sums over tickets."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from domain.events import ChangeEvent
+from domain.keywords import words_of
+from domain.roll_ups import LabelSums, NameSums, Standing, shift_of, standings
+
+_MOST_WORDS: Final = 60_000  # of one delta, about 1 MB
+
+
+@dataclass
+class Delta:
+    """By how much a batch changes a tenant's sums on a partition, by the shift of creation.
+
+    It is named after its first event, which applies once; `words` is how many there are to add up.
+    """
+
+    tenant_id: str
+    partition: int
+    name: str
+    labels: defaultdict[datetime, LabelSums] = field(default_factory=lambda: defaultdict(LabelSums))
+    names: defaultdict[datetime, NameSums] = field(default_factory=lambda: defaultdict(NameSums))
+    words: int = 0
+
+    def move(self, before: Standing | None, after: Standing | None) -> None:
+        """A ticket was `before` and is `after`; None: it was not there, or no longer is."""
+        same_words = (
+            before is not None
+            and after is not None
+            and before.subject == after.subject
+            and before.message == after.message
+            and before.created_at == after.created_at
+        )
+        for ticket, sign in ((before, -1), (after, 1)):
+            if ticket is None:
+                continue
+            shift = shift_of(ticket.created_at)
+            self.labels[shift].add(ticket, sign)
+            names = self.names[shift]
+            names.add(ticket, sign)
+            if not same_words:
+                words = words_of(ticket.subject, ticket.message)
+                self.words += len(words)
+                names.add_words(words, sign)
+
+
+class RollUpChanges:
+    """What a batch of applied events changes, by tenant and partition."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, int], Delta] = {}
+        self._full: list[Delta] = []
+
+    def apply(self, event: ChangeEvent, partition: int) -> None:
+        """Add an event; each may be added once only, and only if it applies."""
+        before, after = standings(event)
+        if before == after:
+            return
+        place = event.tenant_id, partition
+        delta = self._open.get(place)
+        if delta is None:
+            name = f"{event.external_id}:{event.version}"
+            delta = self._open[place] = Delta(*place, name)
+        delta.move(before, after)
+        if delta.words > _MOST_WORDS:
+            self._full.append(self._open.pop(place))
+
+    def deltas(self) -> Iterator[Delta]:
+        """The changes; large ones are in pieces, so that each fits into one document."""
+        yield from self._full
+        yield from self._open.values()
