@@ -161,7 +161,8 @@ async def test_figures_are_one_aggregation_on_one_snapshot(
     await api.get("/tenants/acme/stats")
     await mongo.database.command("profile", 0)
 
-    wanted = {"ns": f"{mongo.database.name}.{collections.TICKETS}", "op": "command"}
+    name = f"{mongo.database.name}.{collections.TICKETS}"
+    wanted = {"ns": name, "command.aggregate": {"$exists": True}}
     commands = await mongo["system.profile"].find(wanted).to_list(None)
 
     [command] = [entry["command"] for entry in commands]
