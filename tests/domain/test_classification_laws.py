@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.classification.labelled import labelled_tickets
 from domain.labels import Labels
 from domain.ruleset import Rule, parse_ruleset
 from infra.rules import default_classifier, shipped_rules
-from tests.domain.classification_scores import labelled_tickets
 
 RULESET = parse_ruleset(shipped_rules())
 GRAVITY = {"low": 0, "medium": 1, "high": 2}
