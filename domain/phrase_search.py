@@ -12,7 +12,6 @@ from domain.phrases import Node, Phrase, phrases_of
 from domain.ruleset import Language, Ruleset
 from domain.words import BREAK, PUNCTUATION, words_of
 
-_NO_RULE: Final = -1
 _SPARE: Final = 2  # fillers inside one phrase
 _ANY_WORD: Final = " "  # a word that no phrase names
 _MOST_STATES: Final = 50_000  # a few hundred bytes each
@@ -27,12 +26,12 @@ _Place: TypeAlias = tuple[Node, int, bool]
 class _State(dict[str, "_State | None"]):
     """Places in phrases, the preferred first, and where the telling words lead from them."""
 
-    __slots__ = ("otherwise", "places", "rule")
+    __slots__ = ("otherwise", "places", "rules")
 
     def __init__(self, places: Iterable[_Place]) -> None:
         self.places = tuple(places)
         ends = (node.rule for node, _, whole in self.places if whole and node.rule >= 0)
-        self.rule = next(ends, _NO_RULE)
+        self.rules = tuple(dict.fromkeys(ends))
         self.otherwise: _State | None = _UNKNOWN  # after any other word
 
 
@@ -49,6 +48,7 @@ class PhraseSearch:
     """
 
     def __init__(self, ruleset: Ruleset, *, signs: bool = False) -> None:
+        self._rules_at_once = None if signs else 1  # one word may be a sign of several things
         self._first_places = _first_places(phrases_of(ruleset, signs=signs))
         fillers = (word for filler in ruleset.fillers for word in words_of(filler))
         self._at_fillers = dict.fromkeys(fillers, _UNKNOWN)
@@ -80,26 +80,26 @@ class PhraseSearch:
                 marks.append(at)
             elif at >= end:
                 after = state.get(words[at + 1], state.otherwise)
-                if after is not None or state.rule >= 0:
-                    rule, reached = self._longest(state, words, at + 1)
-                    if rule >= 0:
+                if after is not None or state.rules:
+                    rules, reached = self._longest(state, words, at + 1)
+                    if rules:
                         end = reached
-                        found.append((rule, at, end))
+                        found += [(rule, at, end) for rule in rules[: self._rules_at_once]]
         return found, marks
 
-    def _longest(self, state: _State, words: list[str], at: int) -> tuple[int, int]:
-        """Return (rule, end) of the longest phrase; rule -1: none ends.  `at`: the next word."""
-        rule, end = state.rule, at
+    def _longest(self, state: _State, words: list[str], at: int) -> tuple[tuple[int, ...], int]:
+        """Return the rules of the longest phrase, and its end.  `at`: the next word."""
+        rules, end = state.rules, at
         while True:
             after = state.get(words[at], state.otherwise)
             if after is _UNKNOWN:
                 after = self._learn(state, words[at])
             if after is None:
-                return rule, end
+                return rules, end
             state = after
             at += 1
-            if state.rule >= 0:
-                rule, end = state.rule, at
+            if state.rules:
+                rules, end = state.rules, at
 
     def _first_states(self, language: Language | None) -> dict[str, _State]:
         """Return the states of marks and of the words that phrases begin with."""
