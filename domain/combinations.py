@@ -15,21 +15,28 @@ class Combiner:
 
     def __init__(self, ruleset: Ruleset) -> None:
         number = {rule.name: place for place, rule in enumerate(ruleset.rules)}
+        # Rules as bits: a group is met if it shares one with what is present.
         self._groups = [
-            [frozenset(number[name] for name in names) for names in combination.of]
+            [sum(1 << number[name] for name in names) for names in combination.of]
             for combination in ruleset.combinations
         ]
         self._combinations = [(each, _rule_of(each)) for each in ruleset.combinations]
 
     def telling(self, signs: list[Found], found: Iterable[Found]) -> list[Found]:
         """Return the signs that some combination may use beside each other and what is found."""
-        met = {rule for rule, _, _ in signs}
-        present = met.union(rule for rule, _, _ in found)
-        useful: set[int] = set()
+        present = 0
+        for rule, _, _ in signs:
+            present |= 1 << rule
+        for rule, _, _ in found:
+            present |= 1 << rule
+        useful = 0
         for groups in self._groups:
-            if not any(group.isdisjoint(present) for group in groups):
-                useful.update(*groups)
-        return [sign for sign in signs if sign[0] in useful] if useful else []
+            for group in groups:
+                if not present & group:
+                    break
+            else:
+                useful |= sum(groups)
+        return [sign for sign in signs if useful >> sign[0] & 1] if useful else []
 
     def combine(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return the claims made by combinations: for each that holds, one for every sign in it."""

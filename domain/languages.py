@@ -1,6 +1,5 @@
 """Which language a ticket is written in, told by its commonest words."""
 
-from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final
@@ -28,10 +27,7 @@ _FEWEST: Final = 2  # common words that tell
 
 def language_of(words: Iterable[str]) -> Language | None:
     """Return the language of folded words, None where they do not tell."""
-    met = map(_LANGUAGE_OF.get, islice(words, _LOOKED_AT))
-    best = Counter(language for language in met if language).most_common(2)
-    if not best:
-        return None
-    language, often = best[0]
-    rival = best[1][1] if len(best) > 1 else 0
-    return language if often >= _FEWEST and often > 2 * rival else None
+    met = list(map(_LANGUAGE_OF.get, islice(words, _LOOKED_AT)))
+    counts = sorted((met.count(language), language) for language in _COMMON)
+    (rival, _), (often, best) = counts[-2:]
+    return best if often >= _FEWEST and often > 2 * rival else None

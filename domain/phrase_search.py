@@ -60,6 +60,7 @@ class PhraseSearch:
     ) -> tuple[list[Found], list[int]]:
         """Return the phrases, left to right, the longest first, no overlaps; and the marks.
 
+        Signs come without marks.
         Only phrases that a ticket in `language` may use; all of them if it is not known.
 
         The marks are the places of all punctuation, also of that within a phrase.
@@ -104,7 +105,8 @@ class PhraseSearch:
     def _first_states(self, language: Language | None) -> dict[str, _State]:
         """Return the states of marks and of the words that phrases begin with."""
         words = self._first_places[language].items()
-        return dict.fromkeys(PUNCTUATION, _PAUSE) | {word: _State(each) for word, each in words}
+        marks = dict.fromkeys(PUNCTUATION, _PAUSE) if self._rules_at_once else {}
+        return marks | {word: _State(each) for word, each in words}
 
     def _learn(self, state: _State, word: str) -> _State | None:
         """Return, and keep, where `word` leads; list the telling words on the first visit."""
