@@ -118,7 +118,7 @@ def _share_json(share: Share) -> dict[str, Any]:
 def _score_table(found: Sequence[Row]) -> Table:
     table = Table(title="Classification of labelled tickets", box=box.SIMPLE_HEAD)
     for column in ("tickets", "guess", "recall of high", "precision", *_SHORT):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=column in ("recall of high", "precision"))
     for row in found:
         table.add_row(
             f"{row.part} {row.batch} ({row.scores.tickets})",
