@@ -87,7 +87,7 @@ def show(console: Console, tickets: Sequence[LabelledTicket]) -> None:
     """Print everything."""
     found = list(rows(tickets))
     console.print(_score_table(found))
-    console.print("in brackets: where the true share lies, 19 times of 20 (Wilson)")
+    console.print("beside each share: where the true one lies, 19 times of 20 (Wilson)")
     for row in found:
         if row.guess == "rules":
             console.print(_verdict(row))
@@ -116,12 +116,12 @@ def _share_json(share: Share) -> dict[str, Any]:
 
 
 def _score_table(found: Sequence[Row]) -> Table:
-    table = Table(title="Classification of labelled tickets", box=box.SIMPLE_HEAD)
+    table = Table(title="Classification of labelled tickets", box=None, pad_edge=False)
     for column in ("tickets", "guess", "recall of high", "precision", *_SHORT):
-        table.add_column(column, no_wrap=column in ("recall of high", "precision"))
+        table.add_column(column, no_wrap=True)
     for row in found:
         table.add_row(
-            f"{row.part} {row.batch} ({row.scores.tickets})",
+            f"{row.part} {row.batch} {row.scores.tickets}",
             row.guess,
             _share(row.scores.recall_of_high),
             _share(row.scores.precision_of_high),
@@ -138,7 +138,7 @@ def _verdict(row: Row) -> str:
 
 def _share(share: Share) -> str:
     low, high = share.interval
-    return f"{share.value:.3f} ({low:.2f}-{high:.2f})"
+    return f"{share.value:.3f} {low:.2f}-{high:.2f}"
 
 
 def _confusion_table(row: Row, axis: str) -> Table:
