@@ -18,7 +18,7 @@ AIMS: Final = {"recall_of_high": 0.95, "precision_of_high": 0.85, "macro_f1": 0.
 _SLICES: Final = ("stratum", "language", "batch", "trade")
 _FEWEST: Final = 5  # tickets of a slice worth showing
 _WORST: Final = 8
-_SHORT: Final = ("F1 urg.", "sent.", "act.")  # the axes, as columns
+_SHORT: Final = ("urg.", "sent.", "act.")  # macro-F1 of the axes, as columns
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def rows(tickets: Sequence[LabelledTicket]) -> Iterator[Row]:
     guesses: dict[str, Guess] = {
         "rules": by_rules,
         "majority": majority(of_set(tickets, "tuning")),
-        "plain keywords": plain_keywords,
+        "keywords": plain_keywords,
     }
     parts: tuple[Part, ...] = ("tuning", "frozen")
     for part in parts:
@@ -87,7 +87,9 @@ def show(console: Console, tickets: Sequence[LabelledTicket]) -> None:
     """Print everything."""
     found = list(rows(tickets))
     console.print(_score_table(found))
-    console.print("beside each share: where the true one lies, 19 times of 20 (Wilson)")
+    console.print(
+        "macro-F1 of urgency, sentiment, action; beside each share: where the true one lies, 19 times of 20 (Wilson)"
+    )
     for row in found:
         if row.guess == "rules":
             console.print(_verdict(row))
@@ -116,7 +118,7 @@ def _share_json(share: Share) -> dict[str, Any]:
 
 
 def _score_table(found: Sequence[Row]) -> Table:
-    table = Table(title="Classification of labelled tickets", box=None, pad_edge=False)
+    table = Table(title="Classification of labelled tickets", box=None, padding=(0, 1, 0, 0))
     for column in ("tickets", "guess", "recall of high", "precision", *_SHORT):
         table.add_column(column, no_wrap=True)
     for row in found:
