@@ -87,9 +87,8 @@ def show(console: Console, tickets: Sequence[LabelledTicket]) -> None:
     """Print everything."""
     found = list(rows(tickets))
     console.print(_score_table(found))
-    console.print(
-        "macro-F1 of urgency, sentiment, action; beside each share: where the true one lies, 19 times of 20 (Wilson)"
-    )
+    console.print("urg., sent., act.: macro-F1 of the three axes")
+    console.print("beside each share: where the true one lies, 19 times of 20 (Wilson)")
     for row in found:
         if row.guess == "rules":
             console.print(_verdict(row))
