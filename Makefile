@@ -13,7 +13,7 @@ CORE := domain infra streams projections notifications api
 LONGEST_MODULE := 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types imports sizes stack stack-down bench faults guarantees up down clean
+.PHONY: help run test check format format-check lint types imports sizes stack stack-down bench evaluate faults guarantees up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ stack-down: $(INSTALLED) ## stop what `make stack` started; the data stays
 
 bench: $(INSTALLED) ## measure; a table on the screen and a JSON file (ARGS: which, and how)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+evaluate: $(INSTALLED) ## score the classifier on the labelled tickets, beside two baselines (ARGS=--json, --errors)
+	@$(BIN)/python -m benchmarks.classification $(ARGS)
 
 faults: $(INSTALLED) ## run the long fault tests
 	$(PYTEST) -m faults $(ARGS)

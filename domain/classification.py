@@ -1,8 +1,11 @@
 """Classification: urgency, sentiment and need for action of a ticket, with the evidence."""
 
+from operator import itemgetter
 from typing import Final
 
+from domain.combinations import Combiner
 from domain.labels import Labels, Match, Sentiment, Urgency
+from domain.languages import language_of
 from domain.own_words import own_words
 from domain.phrase_search import PhraseSearch
 from domain.reading import Claim, Reader, Reading
@@ -20,12 +23,13 @@ class Classifier:
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
         self._search = PhraseSearch(ruleset)
+        self._signs = PhraseSearch(ruleset, signs=True)
+        self._combiner = Combiner(ruleset)
 
     def classify(self, subject: str, message: str) -> Labels:
         """Return the labels of a ticket.  Never fails, and the same text gets the same labels."""
         words = Words(own_words(subject, message))
-        found, marks = self._search.find(words.folded)
-        reading = Reader(self._ruleset.rules).read(words.folded, found, marks)
+        reading = self._read(words.folded)
         urgency = _urgency(reading)
         return Labels(
             urgency=urgency,
@@ -34,6 +38,19 @@ class Classifier:
             matched=_evidence(words, reading),
             ruleset_version=self._ruleset.version,
         )
+
+    def _read(self, words: list[str]) -> Reading:
+        """Return what stands in `words`, also what is said between the lines."""
+        language = language_of(words)
+        found, marks = self._search.find(words, language)
+        signs = self._combiner.telling(self._signs.find(words, language)[0], found)
+        # A sign goes first: a negation that it begins with is its own.
+        reading = Reader(self._ruleset.rules).read(
+            words, sorted([*signs, *found], key=itemgetter(1)) if signs else found, marks
+        )
+        if signs:
+            reading.claims += self._combiner.combine(reading.claims)
+        return reading
 
 
 def _urgency(reading: Reading) -> Urgency:
@@ -75,8 +92,8 @@ def _feeling(claim: Claim, urgency: Urgency) -> int:
             return -1
         case "positive":
             return weight if urgency == "low" else 0
-        case "high":
-            return 0 if claim.rule.plea else -weight
+        case "high" | "amplifier":
+            return -weight if urgency == "high" and not claim.rule.plea else 0
         case "medium":
             return -weight if claim.rule.complaint else 0
         case _:
@@ -85,7 +102,8 @@ def _feeling(claim: Claim, urgency: Urgency) -> int:
 
 def _evidence(words: Words, reading: Reading) -> tuple[Match, ...]:
     """Return the weightiest claims, each with its words as they stood in the ticket."""
-    claims = sorted(reading.claims, key=lambda claim: _WEIGHT.get(claim.rule.effect, 3))
+    weighty = (claim for claim in reading.claims if claim.rule.effect != "sign")
+    claims = sorted(weighty, key=lambda claim: _WEIGHT.get(claim.rule.effect, 3))
     claims = claims[:MOST_MATCHES]
     seen = words.passages([(claim.first, claim.end) for claim in claims], LONGEST_MATCH)
     return tuple(Match(claim.rule.name, text) for claim, text in zip(claims, seen, strict=True))

@@ -15,6 +15,7 @@ from domain.ruleset import Rule
 from domain.words import PUNCTUATION
 
 _BARE_TITLE: Final = 3  # words of a subject that names a topic and says nothing of it
+TITLE: Final = 0  # the sentence that a subject is
 REACH: Final = 4  # words between a negation and what it negates
 _SENTENCE_ENDS: Final = frozenset((".", "!", "?", ";", "\n", "..."))
 
@@ -166,7 +167,9 @@ class Reader:
         if claim.rule.effect in ("positive", "negative", "thanks"):
             return True
         settled = claim.first < self._resolved_at and not claim.rule.threat
-        return not claim.negated and not settled
+        # What a sign names is named also in "I did not make this transfer".
+        named = claim.rule.effect == "sign" and claim.rule.topic
+        return not settled and (named or not claim.negated)
 
     def _message_disowns(self, topic: Rule) -> bool:
         """True if a title only names `topic`, and the message asks about it or denies it."""

@@ -23,6 +23,7 @@ Effect: TypeAlias = Literal[
     "hypothetical",  # "if": what follows, up to the next pause, has not happened
     "resolved",
     "reopened",  # takes an earlier "resolved" back
+    "sign",  # says nothing alone, only in a combination
     "inert",  # words that look hot and are not: consumed without effect
 ]
 Language: TypeAlias = Literal["en", "de", "fr", "es", "any"]
@@ -51,6 +52,17 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield from phrases
 
 
+class Combination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules that mean something together: one of each group, near one of the first group."""
+
+    name: str
+    effect: Literal["high", "medium", "amplifier"]
+    of: tuple[tuple[str, ...], ...]  # groups of names of rules
+    reach: int = 1  # sentences from one to the next, 0: within one; a title is near to all others
+    plea: bool = False
+    complaint: bool = False
+
+
 class Ruleset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All rules of one version."""
 
@@ -59,6 +71,7 @@ class Ruleset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fillers: tuple[str, ...]  # words that may stand inside any phrase: "is *still* down"
     spellings: dict[str, tuple[str, ...]]  # word -> how else people write it
     rules: tuple[Rule, ...]
+    combinations: tuple[Combination, ...] = ()
 
 
 def parse_ruleset(data: bytes) -> Ruleset:
@@ -78,6 +91,8 @@ def parse_ruleset(data: bytes) -> Ruleset:
     for rule in ruleset.rules:
         _check(rule, ruleset, seen)
         seen.add(rule.name)
+    for combination in ruleset.combinations:
+        _check_combination(combination, ruleset)
     return ruleset
 
 
@@ -97,6 +112,20 @@ def _check(rule: Rule, ruleset: Ruleset, seen: set[str]) -> None:
         for name in re.findall(r"\$(\w+)", phrase):
             if name not in ruleset.lists:
                 raise RulesetError(f"rule {rule.name!r}: {phrase!r} uses the unknown list {name}")
+
+
+def _check_combination(combination: Combination, ruleset: Ruleset) -> None:
+    """Refuse a combination that shares its name, or that no ticket could meet."""
+    name = f"combination {combination.name!r}"
+    rules = [rule.name for rule in ruleset.rules]
+    taken = rules + [each.name for each in ruleset.combinations]
+    if taken.count(combination.name) > 1:
+        raise RulesetError(f"{name}: the name is taken")
+    met = [rule for group in combination.of for rule in group]
+    if len(combination.of) < 2 or not all(combination.of) or len(set(met)) < len(met):
+        raise RulesetError(f"{name}: needs two groups or more, no rule in two of them")
+    for unknown in sorted(set(met).difference(rules)):
+        raise RulesetError(f"{name}: there is no rule {unknown!r}")
 
 
 def _naming_the_rule(message: str, data: bytes) -> str:

@@ -2,11 +2,11 @@
 
 import pytest
 
+from benchmarks.classification.labelled import labelled_tickets
 from domain import phrase_search, words
 from domain.classification import Classifier
 from domain.ruleset import parse_ruleset
 from infra.rules import default_classifier, shipped_rules
-from tests.domain.classification_scores import labelled_tickets
 
 TICKETS = [(ticket.subject, ticket.message) for ticket in labelled_tickets()]
 
