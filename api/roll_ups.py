@@ -39,7 +39,7 @@ class RollUps(NamedTuple):
         ticket = {"counts": counts, "statuses": [{"k": "$status", "n": 1}]}
         rows = [*_cells("labels", covered)]
         rows += self._recounted(covered, ticket)
-        return self._lookup("counts", covered, [*rows, *stages], field)
+        return self._lookup(covered, [*rows, *stages], field)
 
     def words(self, stages: Iterable[Document], field: str) -> Document:
         """Rows of the words `w`, each of which is in `n` tickets."""
@@ -47,7 +47,7 @@ class RollUps(NamedTuple):
         group = {"n": "$words.n", "w": {"$split": ["$words.w", " "]}}
         rows = [*_cells("names", covered), {"$unwind": "$words"}, {"$replaceWith": group}]
         rows += self._recounted(covered, {"n": 1, "w": words_of("subject", "message")})
-        return self._lookup("words", covered, [*rows, *stages], field)
+        return self._lookup(covered, [*rows, *stages], field)
 
     def customers(self, stages: Iterable[Document], field: str) -> Document:
         """Rows of customers `k` with the open tickets `high`, `negative`, `total`."""
@@ -65,7 +65,7 @@ class RollUps(NamedTuple):
             {"$replaceWith": "$customers"},
         ]
         rows += self._recounted(covered, ticket, is_open)
-        return self._lookup("customers", covered, [*rows, *stages], field)
+        return self._lookup(covered, [*rows, *stages], field)
 
     def quarters(
         self, begins: Sequence[datetime], stages: Iterable[Document], field: str
@@ -76,7 +76,7 @@ class RollUps(NamedTuple):
         rows = [{"$unwind": "$labels"}, {"$unwind": "$labels.quarters"}]
         rows += [{"$replaceWith": "$labels.quarters"}, *_inside(covered)]
         rows += self._recounted(covered, ticket)
-        return self._lookup("counts", covered, [*rows, *stages], field)
+        return self._lookup(covered, [*rows, *stages], field)
 
     def _recounted(
         self, covered: Cover, ticket: Document, also: Document | None = None
@@ -86,11 +86,11 @@ class RollUps(NamedTuple):
         cuts = [{"created_at": cut.bounds} for cut in covered.cuts]
         return [self.tickets.union({**live, "$or": cuts}, row)] if cuts else []
 
-    def _lookup(self, part: str, covered: Cover, stages: list[Document], field: str) -> Document:
+    def _lookup(self, covered: Cover, stages: list[Document], field: str) -> Document:
         wanted: list[Document] = [{"kind": DELTA}]
         for level, span in covered.levels:
             at = {"at": span.bounds} if span.bounds else {}
-            wanted.append({"kind": f"{level}.{part}", **at})
+            wanted.append({"kind": level, **at})
         return self.sums.lookup({"$or": wanted}, stages, field)
 
 

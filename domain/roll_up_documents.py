@@ -1,6 +1,6 @@
 """Roll-ups as documents: deltas as batches leave them, and the sums that deltas are merged into.
 
-A document has cells of `labels` (counts), or of `names` (words and customers); a delta has both.
+A document has cells of `labels` (counts) and of `names` (words and customers).
 Merged sums have the one cell of their bucket, so whoever adds up need not know which is which.
 Words stand by count: `{n: 3, w: "invoice refund"}` says that three tickets hold each; a string
 costs a tenth of an array of as many words.
@@ -45,11 +45,15 @@ def add_counts(sums: LabelSums, cell: Mapping[str, Any]) -> None:
 
 
 def add_words(sums: NameSums, cell: Mapping[str, Any]) -> None:
-    """Add what a cell of `names` holds."""
-    for group in cell.get("words", ()):
+    """Add the words of a cell of `names`."""
+    for group in cell["words"]:
         words, count = group["w"].split(" "), group["n"]
         sums.words.update(words if count == 1 else dict.fromkeys(words, count))
-    for customer in cell.get("customers", ()):
+
+
+def add_customers(sums: NameSums, cell: Mapping[str, Any]) -> None:
+    """Add the customers of a cell of `names`."""
+    for customer in cell["customers"]:
         counts = customer["high"], customer["negative"], customer["total"]
         sums.add_customer(customer["k"], *counts)
 

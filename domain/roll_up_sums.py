@@ -3,20 +3,19 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from domain.roll_up_documents import (
     Document,
     add_counts,
+    add_customers,
     add_words,
     counts_content,
     customers_content,
     words_content,
 )
 from domain.roll_ups import LabelSums, NameSums
-
-Sums: TypeAlias = LabelSums | NameSums
 
 ALL: Final = "all"
 FINEST: Final = "shift"
@@ -31,11 +30,18 @@ _SLOTS: Final = {ALL: 4, "month": 4}
 _STAMP: Final = "%Y%m%dT%H"
 
 
+class Sums(NamedTuple):
+    """Both kinds of sums over the same tickets."""
+
+    labels: LabelSums
+    names: NameSums
+
+
 class Bucket(NamedTuple):
     """What one merged document is about."""
 
     tenant_id: str
-    kind: str
+    level: str
     at: datetime | None
     slot: int
 
@@ -43,7 +49,7 @@ class Bucket(NamedTuple):
     def id(self) -> str:
         """Begins with the tenant, as every `_id` of a read model does."""
         stamp = self.at.strftime(_STAMP) if self.at else ""
-        return f"{self.tenant_id}:{self.kind}:{stamp}:{self.slot}"
+        return f"{self.tenant_id}:{self.level}:{stamp}:{self.slot}"
 
 
 class Changes:
@@ -59,55 +65,55 @@ class Changes:
         for cell in delta["labels"]:
             add_counts(self._labels[tenant_id, cell["at"]], cell)
         for cell in delta["names"]:
-            add_words(self._names[tenant_id, cell["at"]], cell)
+            names = self._names[tenant_id, cell["at"]]
+            add_words(names, cell)
+            add_customers(names, cell)
 
     def buckets(self) -> Iterator[tuple[Bucket, Sums]]:
-        """Each bucket, and by how much it changes."""
-        for level, by_bucket in _levels(self._labels, LabelSums):
-            for (tenant_id, at), counted in by_bucket.items():
-                yield Bucket(tenant_id, f"{level}.counts", at, 0), counted
-        for level, by_bucket in _levels(self._names, NameSums):
-            for (tenant_id, at), some in by_bucket.items():
-                for name, slot, part in _parts(some, _SLOTS.get(level, 1)):
-                    yield Bucket(tenant_id, f"{level}.{name}", at, slot), part
+        """Each bucket, and by how much it changes; the coarsest first, as these are changed."""
+        labels, names = _levels(self._labels, LabelSums), _levels(self._names, NameSums)
+        for (level, by_label), (_, by_name) in zip(labels, names, strict=True):
+            for place in {**by_label, **by_name}:
+                sums = Sums(by_label.get(place) or LabelSums(), by_name.get(place) or NameSums())
+                for slot, part in enumerate(_parts(sums, _SLOTS.get(level, 1))):
+                    yield Bucket(place[0], level, place[1], slot), part
 
 
 def merged_document(bucket: Bucket, changes: Sums, before: Document | None) -> Document | None:
     """The document of a bucket after changes to it; None if there is nothing left in it."""
-    cells = "labels" if isinstance(changes, LabelSums) else "names"
     if before is not None:
-        _take_in(changes, before[cells][0])
-    content = _CONTENTS[bucket.kind.partition(".")[2]](changes)
-    if not any(content.values()):
+        _take_in(changes, before)
+    labels = counts_content(changes.labels)
+    names = words_content(changes.names) | customers_content(changes.names)
+    if not any(labels.values()) and not any(names.values()):
         return None
     return {
         "_id": bucket.id,
         "tenant_id": bucket.tenant_id,
-        "kind": bucket.kind,
+        "kind": bucket.level,
         "at": bucket.at,
-        cells: [{"at": bucket.at, **content}],
+        "labels": [{"at": bucket.at, **labels}],
+        "names": [{"at": bucket.at, **names}],
     }
 
 
-def _take_in(changes: Sums, cell: Mapping[str, Any]) -> None:
-    """Add a cell that may be much larger than the changes."""
-    if isinstance(changes, LabelSums):
-        add_counts(changes, cell)
-        return
-    few = changes.words.copy()
-    changes.words.clear()
-    for group in cell.get("words", ()):  # no word stands in two groups
-        dict.update(changes.words, dict.fromkeys(group["w"].split(" "), group["n"]))
-    changes.words.update(few)
-    for customer in cell.get("customers", ()):
-        counts = customer["high"], customer["negative"], customer["total"]
-        changes.add_customer(customer["k"], *counts)
+def _take_in(changes: Sums, before: Mapping[str, Any]) -> None:
+    """Add what a document holds, which may be much more than the changes."""
+    [labels], [names] = before["labels"], before["names"]
+    add_counts(changes.labels, labels)
+    words = changes.names.words
+    few = words.copy()
+    words.clear()
+    for group in names["words"]:  # no word stands in two groups
+        dict.update(words, dict.fromkeys(group["w"].split(" "), group["n"]))
+    words.update(few)
+    add_customers(changes.names, names)
 
 
 def _levels(
     shifts: Mapping[tuple[str, datetime], Any], kind: Callable[[], Any]
 ) -> Iterator[tuple[str, Mapping[tuple[str, Any], Any]]]:
-    """The sums of each level, the coarsest first, as whoever gets them may change them."""
+    """The sums of each level, the coarsest first."""
     found: list[tuple[str, Mapping[tuple[str, Any], Any]]] = [(FINEST, shifts)]
     for level in (*list(LEVELS)[1:], ALL):
         above: defaultdict[tuple[str, datetime | None], Any] = defaultdict(kind)
@@ -122,21 +128,14 @@ def _bucket_at(level: str, moment: datetime) -> datetime | None:
     return None if level == ALL else moment.replace(**LEVELS[level])  # type: ignore[arg-type]
 
 
-def _parts(sums: NameSums, slots: int) -> Iterator[tuple[str, int, NameSums]]:
-    words, customers = [NameSums() for _ in range(slots)], [NameSums() for _ in range(slots)]
+def _parts(sums: Sums, slots: int) -> list[Sums]:
+    """Names by slot; the first has the labels."""
     if slots == 1:
-        words[0].words, customers[0].customers = sums.words, sums.customers
-    else:
-        for word, count in sums.words.items():
-            words[crc32(word.encode()) % slots].words[word] = count
-        for customer_id, counts in sums.customers.items():
-            customers[crc32(customer_id.encode()) % slots].customers[customer_id] = counts
-    yield from (("words", slot, part) for slot, part in enumerate(words) if part.words)
-    yield from (("customers", slot, part) for slot, part in enumerate(customers) if part.customers)
-
-
-_CONTENTS: Final[dict[str, Callable[[Any], Document]]] = {
-    "counts": counts_content,
-    "words": words_content,
-    "customers": customers_content,
-}
+        return [sums]
+    parts = [Sums(LabelSums(), NameSums()) for _ in range(slots)]
+    parts[0] = parts[0]._replace(labels=sums.labels)
+    for word, count in sums.names.words.items():
+        parts[crc32(word.encode()) % slots].names.words[word] = count
+    for customer_id, counts in sums.names.customers.items():
+        parts[crc32(customer_id.encode()) % slots].names.customers[customer_id] = counts
+    return parts

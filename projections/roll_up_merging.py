@@ -29,8 +29,8 @@ _PAUSE_SECONDS: Final = 1.0
 _REST: Final = 1.0  # times as long as the work before
 _MOST_WORDS: Final = 15_000  # that readers add up by themselves, of one tenant
 _MOST_DELTAS: Final = 64
-_WORDS_AT_ONCE: Final = 250_000
-_BATCH: Final = 25
+_WORDS_AT_ONCE: Final = 400_000
+_BATCH: Final = 50
 _DELTAS_AT_ONCE: Final = 1_000
 
 

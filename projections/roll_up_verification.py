@@ -60,7 +60,7 @@ class RollUpVerification:
 
     async def _months(self, tenant_id: str) -> AsyncIterator[datetime]:
         """The months in which tickets were created, or of which there are sums."""
-        months = {"tenant_id": tenant_id, "kind": "month.counts"}
+        months = {"tenant_id": tenant_id, "kind": "month"}
         known = set(await self._roll_ups.distinct("at", months))
         deltas = {"tenant_id": tenant_id, "kind": "delta"}
         known |= {month_of(at) for at in await self._roll_ups.distinct("labels.at", deltas)}
@@ -92,15 +92,13 @@ class RollUpVerification:
                 if document["kind"] == "delta":
                     add_delta(found, document, month)
                 else:
-                    add_cells(found, document, document["kind"].partition(".")[0])
+                    add_cells(found, document, document["kind"])
         return expected, found
 
     async def _documents(
         self, tenant_id: str, at: Mapping[str, datetime], session: Session
     ) -> AsyncIterator[Document]:
-        parts = ("counts", "words", "customers")
-        kinds = [f"{level}.{part}" for level in LEVELS for part in parts]
-        merged = {"kind": {"$in": kinds}, "at": at}
+        merged = {"kind": {"$in": list(LEVELS)}, "at": at}
         wanted = {"tenant_id": tenant_id, "$or": [merged, {"kind": "delta"}]}
         async for document in self._roll_ups.find(wanted, session=session, batch_size=_BATCH):
             yield document
@@ -110,8 +108,7 @@ class RollUpVerification:
         expected, found = Sums(), Sums()
         async with snapshot(self._mongo) as session:
             for level, sums in (("month", expected), ("all", found)):
-                kinds = [f"{level}.{part}" for part in ("counts", "words", "customers")]
-                wanted = {"tenant_id": tenant_id, "kind": {"$in": kinds}}
+                wanted = {"tenant_id": tenant_id, "kind": level}
                 async for document in self._roll_ups.find(wanted, session=session):
                     add_cells(sums, document, "all")
         return expected, found

@@ -115,7 +115,7 @@ def _check(
                 if document["kind"] == "delta":
                     add_delta(found, document, month)
                 elif document["at"] and month <= document["at"] < next_month(month):
-                    add_cells(found, document, document["kind"].partition(".")[0])
+                    add_cells(found, document, document["kind"])
             assert +found == +expected
             assert -found == Sums()
         _check_all(mine)
@@ -124,7 +124,7 @@ def _check(
 def _check_all(documents: Sequence[Document]) -> None:
     of_months, of_all = Sums(), Sums()
     for document in documents:
-        level = document["kind"].partition(".")[0]
+        level = document["kind"]
         if level in ("month", "all"):
             add_cells(of_months if level == "month" else of_all, document, "all")
     assert of_months == of_all

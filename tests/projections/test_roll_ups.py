@@ -121,7 +121,7 @@ async def test_a_sum_that_was_changed_by_hand_is_named_and_repaired(projected: P
             await projected.applied()
             await merge(mongo)
             await mongo[ROLL_UPS].update_one(
-                {"kind": "day.words", "names.words.n": 1}, {"$inc": {"names.0.words.0.n": 1}}
+                {"kind": "day", "names.words.n": 1}, {"$inc": {"names.0.words.0.n": 1}}
             )
             found = await log.verify()
             assert {d.key.split(":")[1] for d in found.differences} == {"day.words"}
