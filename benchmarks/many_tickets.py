@@ -1,36 +1,42 @@
 """Tickets of one tenant, any number: 24 months, customers that return, a long tail of words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from random import Random
 from typing import Final
 
-from benchmarks.workload import DISTINCT, Records, observed, placed, renamed
+from benchmarks.workload import Records, observed, placed, renamed
 from dev.helpdesk.generator import generate
 from domain.events import ChangeEvent
+from domain.instants import cut
 from infra.kafka import Outgoing
 
 TENANT: Final = "lumenfold"
-MONTHS: Final = 24
-_MONTH: Final = timedelta(days=30)
-SPAN: Final = MONTHS * _MONTH
+_DAY: Final = timedelta(days=1)
+SPAN: Final = 24 * timedelta(days=30)
 _SEED: Final = 17
 _TAIL: Final = 0.8  # Pareto: words of rank 1,000 are 250 times as rare as those of rank 1
 _SYLLABLES: Final = tuple(a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u"))
 
 
-def many_tickets(partitions: int, now: datetime, distinct: int = DISTINCT) -> Records:
-    """Events without end that each create a ticket, of the time before `now`.
+def many_tickets(partitions: int, now: datetime, sizes: Sequence[int], distinct: int) -> Records:
+    """Events that each create a ticket, up to each of `sizes` in order of creation up to `now`.
 
-    They are copies of `distinct` originals, in which id, subject, month and one word are their own:
+    They are copies of `distinct` originals, in which id, subject, time and one word are their own:
     what grows with the number of tickets is the number of different words, as it does in life, and
-    neither that of customers (a sixth of `distinct`) nor that of months.
+    not that of customers (a sixth of `distinct`).  Tickets come about as they were created, as from
+    crawls and feeds; a day earlier or later is chance.
     """
     rng = Random(_SEED)  # noqa: S311 (repeatable, not secret)
     originals = list(_originals(now, distinct))
-    for number in count():
-        yield _copy(originals[number % distinct], number, number // distinct, rng, partitions)
+    there = 0
+    for size in sizes:
+        for number in range(there, size):
+            share = (number - there) / (size - there)
+            created_at = cut(now - SPAN * (1 - share) - _DAY * rng.random())
+            original = originals[number % distinct]
+            yield _copy(original, number, created_at, _word(rng), partitions)
+        there = max(there, size)
 
 
 def _originals(now: datetime, distinct: int) -> Iterator[ChangeEvent]:
@@ -40,17 +46,16 @@ def _originals(now: datetime, distinct: int) -> Iterator[ChangeEvent]:
 
 
 def _copy(
-    original: ChangeEvent, number: int, again: int, rng: Random, partitions: int
+    original: ChangeEvent, number: int, created_at: datetime, word: str, partitions: int
 ) -> tuple[int, Outgoing]:
     ticket = original.ticket
-    earlier = rng.randrange(MONTHS) * _MONTH
     event = renamed(
         original,
-        f"{original.external_id}-{again}",
+        f"{original.external_id}-{number}",
         subject=f"{ticket.subject} #{number}",
-        message=f"{ticket.message}\n{_word(rng)}",
-        created_at=ticket.created_at - earlier,
-        updated_at=ticket.updated_at - earlier,
+        message=f"{ticket.message}\n{word}",
+        created_at=created_at,
+        updated_at=created_at,
     )
     return placed(event, partitions)
 

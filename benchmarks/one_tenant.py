@@ -6,6 +6,7 @@ The tickets come the way all tickets come, as events that a projector applies.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -23,6 +24,7 @@ from benchmarks.readers import Asking, reading
 from benchmarks.statistics_queries import measure_statistics
 from benchmarks.workload import DISTINCT, Records
 from dev.ports import free_port
+from domain.read_models import ROLL_UPS
 from domain.topics import CHANGES
 from infra.kafka import Outgoing
 from infra.publisher import Publisher
@@ -33,6 +35,7 @@ _ASKING_SECONDS: Final = 60
 _CHUNK: Final = 10_000
 _SETTLE_SECONDS: Final = 5.0
 _SLOWEST: Final = 1_000  # events/s
+_FEW_DELTAS: Final = 64  # which readers add up themselves
 
 
 async def one_tenant(bench: Bench) -> AsyncGenerator[Figure]:
@@ -50,7 +53,8 @@ async def one_tenant(bench: Bench) -> AsyncGenerator[Figure]:
         reader = await stack.enter_async_context(reading(deployment))
         plain = await stack.enter_async_context(PlainReader(deployment.settings, TENANT))
         distinct = min(bench.scaled(_SIZES[-1][0], least=100), DISTINCT)
-        records = many_tickets(deployment.settings.kafka_partitions, now, distinct)
+        sizes = [bench.scaled(size, least=100) for size, _ in _SIZES]
+        records = many_tickets(deployment.settings.kafka_partitions, now, sizes, distinct)
         asking = Asking(reader, plain, now, bench.scaled(_ASKING_SECONDS, least=5))
         refused: list[httpx.HTTPError] = []
         there = 0
@@ -58,8 +62,9 @@ async def one_tenant(bench: Bench) -> AsyncGenerator[Figure]:
             count = bench.scaled(size, least=100)
             await _grow(deployment, records, there, count)
             there = max(count, there)
+            merged = await _until_merged(deployment)
             async for figure in _figures(bench, asking, there, aim, refused):
-                yield figure
+                yield replace(figure, details={**figure.details, "sums merged after": merged})
         if "memory" in bench.chosen:
             for figure in memory.figures(_SERVICES, there):
                 yield figure
@@ -97,3 +102,12 @@ async def _grow(deployment: Deployment, records: Records, there: int, count: int
     for consumer in ("tickets", "alerts"):
         await deployment.until(consumer, count, seconds=count / _SLOWEST + 60)
     await asyncio.sleep(_SETTLE_SECONDS)  # MongoDB writes out what it holds in memory
+
+
+async def _until_merged(deployment: Deployment) -> float:
+    """Wait until no more deltas are outstanding than usual; return the seconds waited."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while await deployment.mongo[ROLL_UPS].count_documents({"kind": "delta"}) >= _FEW_DELTAS:
+        await asyncio.sleep(0.5)
+    return loop.time() - began

@@ -16,7 +16,7 @@ DISTINCT = 40
 
 
 def _events(count: int) -> list[ChangeEvent]:
-    records = islice(many_tickets(8, NOW, DISTINCT), count)
+    records = many_tickets(8, NOW, (count,), DISTINCT)
     events = [decode(record.value) for _, record in records]
     return [event for event in events if isinstance(event, ChangeEvent)]
 
@@ -51,7 +51,7 @@ def test_its_words_grow_with_it_and_its_customers_do_not() -> None:
 
 def test_records_lie_in_the_partitions_of_their_keys() -> None:
     for supply in (
-        many_tickets(8, NOW, DISTINCT),
+        many_tickets(8, NOW, (5, 30), DISTINCT),
         new_tickets(8, DISTINCT),
         endless_raw(8, DISTINCT),
     ):
