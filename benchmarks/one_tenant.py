@@ -25,9 +25,12 @@ from benchmarks.statistics_queries import measure_statistics
 from benchmarks.workload import DISTINCT, Records
 from dev.ports import free_port
 from domain.read_models import ROLL_UPS
+from domain.roll_up_documents import DELTA
 from domain.topics import CHANGES
 from infra.kafka import Outgoing
+from infra.mongo import Document
 from infra.publisher import Publisher
+from projections.roll_up_merging import MOST_DELTAS, MOST_WORDS
 
 _SIZES: Final = ((10_000, 40.0), (100_000, 60.0), (1_000_000, 100.0))  # tickets, aim in ms
 _SERVICES: Final = ("projector", "notifier", "api")
@@ -35,7 +38,7 @@ _ASKING_SECONDS: Final = 60
 _CHUNK: Final = 10_000
 _SETTLE_SECONDS: Final = 5.0
 _SLOWEST: Final = 1_000  # events/s
-_FEW_DELTAS: Final = 64  # which readers add up themselves
+_POLL_SECONDS: Final = 0.5
 
 
 async def one_tenant(bench: Bench) -> AsyncGenerator[Figure]:
@@ -105,9 +108,13 @@ async def _grow(deployment: Deployment, records: Records, there: int, count: int
 
 
 async def _until_merged(deployment: Deployment) -> float:
-    """Wait until no more deltas are outstanding than usual; return the seconds waited."""
+    """Wait until no more is outstanding than projectors leave to readers; return the seconds."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while await deployment.mongo[ROLL_UPS].count_documents({"kind": "delta"}) >= _FEW_DELTAS:
-        await asyncio.sleep(0.5)
-    return loop.time() - began
+    outstanding = {"_id": None, "deltas": {"$sum": 1}, "words": {"$sum": "$weight"}}
+    stages: list[Document] = [{"$match": {"kind": DELTA}}, {"$group": outstanding}]
+    while True:
+        found = await deployment.mongo[ROLL_UPS].aggregate(stages).to_list(None)
+        if not found or (found[0]["words"] < MOST_WORDS and found[0]["deltas"] < MOST_DELTAS):
+            return loop.time() - began
+        await asyncio.sleep(_POLL_SECONDS)
