@@ -136,4 +136,6 @@ class Delivery:
         _, hanging = await asyncio.wait(out, timeout=_GRACE_SECONDS)
         for call in hanging:
             call.cancel()
-        await asyncio.gather(*out, return_exceptions=True)
+        for ended in await asyncio.gather(*out, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("call_failed", reason=repr(ended))

@@ -14,9 +14,10 @@ from dev.helpdesk.server import HelpdeskServer
 from domain.alert_turns import most_begun
 from domain.retry import RetryPolicy
 from infra.circuits import NOTIFY, circuits_of
+from notifications.notifier import run_notifier
 from notifications.receiver import Receiver
-from tests.integration.pipeline import eventually
-from tests.notifications.notified import NOW, Notified, urgent
+from tests.integration.pipeline import PATIENCE, eventually
+from tests.notifications.notified import NOW, QUICK, Notified, urgent
 
 pytestmark = pytest.mark.services
 
@@ -137,14 +138,14 @@ async def test_what_nobody_foresaw_ends_the_notifier_and_gives_the_alert_back(
     async def fail(*_: Any) -> Any:
         raise RuntimeError("a defect")
 
-    async def work() -> None:
-        async with desk.notifiers():
-            monkeypatch.setattr(Receiver, "send", fail)
-            await desk.publish(urgent())
-            await eventually(desk.alerts, lambda alerts: bool(alerts) and alerts[0]["calls"] > 0)
+    monkeypatch.setattr(Receiver, "send", fail)
+    never = asyncio.Event()
+    running = asyncio.create_task(run_notifier(desk.settings, never, QUICK))
+    await eventually(desk.has_begun, bool)
+    await desk.publish(urgent())
 
     with pytest.raises(RuntimeError, match="a defect"):
-        await work()
+        await asyncio.wait_for(running, PATIENCE)
     (alert,) = await desk.alerts()
     assert (alert["state"], "slot" in alert) == ("pending", False)
 
