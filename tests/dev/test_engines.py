@@ -48,6 +48,7 @@ def kafka(tmp_path: Path) -> Iterator[KafkaBroker]:
     broker.stop()
 
 
+@pytest.mark.faults
 async def test_what_was_acknowledged_survives_kill_9_of_both(tmp_path: Path) -> None:
     with Engines.local(tmp_path) as engines:
         await _produce(engines.kafka, b"a record of 4 MiB".ljust(4 * 1024 * 1024 - 1024, b"."))
@@ -63,6 +64,7 @@ async def test_what_was_acknowledged_survives_kill_9_of_both(tmp_path: Path) -> 
     assert not any(is_listening(engine.port) for engine in engines.both)
 
 
+@pytest.mark.faults
 async def test_the_data_moves_to_other_ports(tmp_path: Path) -> None:
     with Engines.local(tmp_path) as first:
         await _produce(first.kafka, b"moved")

@@ -43,6 +43,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     stack.run("down")
 
 
+@pytest.mark.faults
 def test_up_twice_starts_once_and_down_stops_both(stack: Stack) -> None:
     first = stack.up()
     running = stack.run("status").stdout

@@ -34,7 +34,7 @@ from tests.projections.projected import Projected, kept, log_of_tickets, project
 
 pytestmark = pytest.mark.services
 
-EVENTS = 1_200
+EVENTS = 800
 LATE = 0.2
 
 
