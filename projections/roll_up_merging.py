@@ -26,7 +26,7 @@ from infra.read_models import TICKETS, Generation, active_generation
 log = structlog.get_logger()
 
 _PAUSE_SECONDS: Final = 1.0
-_REST: Final = 0.5  # times as long as the work before
+_REST: Final = 2.0  # times as long as the work before
 MOST_WORDS: Final = 15_000  # that readers add up by themselves, of one tenant
 MOST_DELTAS: Final = 64
 _WORDS_AT_ONCE: Final = 400_000
