@@ -5,8 +5,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from dev.ports import free_port
 from domain.topics import CHANGES
 from infra.kafka import Outgoing
 from infra.lag import live_seconds
+from infra.lifetime import beside
 from infra.publisher import Publisher
 from infra.read_models import TICKETS
 
@@ -126,25 +127,15 @@ def _megabytes(pid: int) -> float:
         return 0.0
 
 
-@asynccontextmanager
-async def _disturbing(
+def _disturbing(
     deployment: Deployment, publisher: Publisher, changes: Changes, felt: Felt
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Events that arrive and readers that ask, inside the block."""
-    tasks = [
-        asyncio.create_task(_arrive(publisher, changes)),
-        asyncio.create_task(_watch(deployment, felt)),
-        *(asyncio.create_task(_read(deployment, felt)) for _ in range(_READERS)),
-    ]
-    try:
-        yield
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    return beside(
+        _arrive(publisher, changes),
+        _watch(deployment, felt),
+        *(_read(deployment, felt) for _ in range(_READERS)),
+    )
 
 
 async def _arrive(publisher: Publisher, changes: Changes) -> None:

@@ -14,6 +14,7 @@ from benchmarks.waiting import FOLLOWED, Waiting, Watch
 from benchmarks.workload import endless_raw
 from dev.ports import free_port
 from domain.topics import RAW
+from infra.lifetime import beside
 
 _RATE: Final = 500.0  # records/s
 _REPETITIONS: Final = 3
@@ -88,17 +89,11 @@ async def _under_load(deployment: Deployment) -> AsyncIterator[Watch]:
     """Records arrive, and somebody watches, inside the block."""
     records = endless_raw(deployment.settings.kafka_partitions, _DISTINCT)
     watch = Watch(deployment)
-    async with OpenLoop(deployment.settings, RAW, records) as load:
-        tasks = [asyncio.create_task(_arrive(load)), asyncio.create_task(watch.take())]
-        try:
-            yield watch
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+    async with (
+        OpenLoop(deployment.settings, RAW, records) as load,
+        beside(_arrive(load), watch.take()),
+    ):
+        yield watch
 
 
 async def _arrive(load: OpenLoop) -> None:

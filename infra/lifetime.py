@@ -1,7 +1,8 @@
 """The life of a service: its parts work until it is told to stop, or until one of them fails."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 
@@ -22,9 +23,26 @@ async def until_one_ends(parts: Mapping[str, Coroutine[Any, Any, None]]) -> None
             if task.done():
                 task.result()
     finally:
+        await _end(tasks)
+
+
+@asynccontextmanager
+async def beside(*parts: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do all parts while the block lasts, then cancel them; what one raised meanwhile is raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        yield
         for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            if task.done():
+                task.result()
+    finally:
+        await _end(tasks)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _stopped(stop: asyncio.Event) -> None:

@@ -56,8 +56,9 @@ def count(sums: Sums, ticket: Mapping[str, Any]) -> None:
     sums[Sum("shift.counts", buckets["shift"], ("quarters", quarter, "high"))] += is_high
     is_open = ticket["status"] not in ("resolved", "closed") and ticket["customer_id"] is not None
     is_negative = int(ticket["sentiment"] == "negative")
+    words = words_of(ticket["subject"], ticket["message"])
     for level in LEVELS:
-        for word in words_of(ticket["subject"], ticket["message"]):
+        for word in words:
             sums[Sum(f"{level}.words", buckets[level], ("words", word))] += 1
         if is_open:
             counts = {"high": is_high, "negative": is_negative, "total": 1}

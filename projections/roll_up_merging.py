@@ -20,6 +20,7 @@ from domain.roll_up_documents import DELTA
 from domain.roll_up_sums import Bucket, Changes, Sums, merged_document
 from infra import crash_points
 from infra.backoff import Backoff
+from infra.lifetime import beside
 from infra.mongo import Collection, Mongo, Session, transaction
 from infra.read_models import TICKETS, Generation, active_generation
 
@@ -43,22 +44,24 @@ class RollUpMerger:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
 
-    async def run(self) -> None:
-        """Merge what is due in the live generation, for ever."""
+    async def run(self, collection: str | None = None, *, rest: float = _REST) -> None:
+        """Merge what is due, for ever: in the live generation, or in one that is being made.
+
+        After some work it rests, `rest` times as long.
+        """
         backoff = Backoff()
         while True:
             began, merged = time.monotonic(), 0
             try:
-                generation = await active_generation(self._mongo, TICKETS)
-                if generation.roll_ups is not None:
-                    merged = await self.merge(generation.roll_ups)
+                name = collection or (await active_generation(self._mongo, TICKETS)).roll_ups
+                merged = 0 if name is None else await self.merge(name)
             except PyMongoError as error:
                 log.info("roll_ups_not_merged", reason=repr(error))
                 await backoff.sleep()
             else:
                 backoff.reset()
             worked = time.monotonic() - began
-            await asyncio.sleep(_REST * worked if merged else _PAUSE_SECONDS)
+            await asyncio.sleep(rest * worked if merged else _PAUSE_SECONDS)
 
     async def merge(
         self, collection: str, *, words: int = MOST_WORDS, deltas: int = MOST_DELTAS
@@ -115,25 +118,8 @@ async def merging(mongo: Mongo, generation: Generation) -> AsyncIterator[None]:
     if generation.roll_ups is None:
         yield
         return
-    task = asyncio.create_task(_keep_merging(RollUpMerger(mongo), generation.roll_ups))
-    try:
+    async with beside(RollUpMerger(mongo).run(generation.roll_ups, rest=0)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _keep_merging(merger: RollUpMerger, collection: str) -> None:
-    backoff = Backoff()
-    while True:
-        try:
-            is_done = not await merger.merge(collection)
-        except PyMongoError as error:
-            log.info("roll_ups_not_merged", reason=repr(error))
-            await backoff.sleep()
-        else:
-            backoff.reset()
-            await asyncio.sleep(_PAUSE_SECONDS if is_done else 0)
 
 
 async def _due(roll_ups: Collection, words: int, deltas: int) -> list[str]:
