@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from domain.roll_up_sums import ALL, FINEST, LEVELS
-from domain.roll_ups import QUARTER_MINUTES, SHIFT_HOURS, quarter_of, shift_of
+from domain.roll_up_sums import ALL, FINEST, LEVELS, begin_of
+from domain.roll_ups import QUARTER_MINUTES, SHIFT_HOURS, quarter_of
 from infra.mongo import Document
 
 _LONGEST: Final = {
@@ -95,7 +95,7 @@ def _minus(outer: Span, inner: Span) -> Iterator[Span]:
 def _floor(level: str, moment: datetime) -> datetime:
     if level == "quarter":
         return quarter_of(moment)
-    return shift_of(moment).replace(**LEVELS[level])  # type: ignore[arg-type]
+    return begin_of(level, moment)
 
 
 def _ceiling(level: str, moment: datetime) -> datetime:

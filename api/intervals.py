@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal, TypeAlias
 
 from api.errors import ParameterError
+from api.zones import HOUR, hour_begin
 
 Interval: TypeAlias = Literal["hour", "day", "week"]
 
 MOST: Final = 1_000
 _DEFAULTS: Final[dict[Interval, int]] = {"hour": 24, "day": 30, "week": 12}
 _DAYS: Final[dict[Interval, int]] = {"day": 1, "week": 7}
-_HOUR: Final = timedelta(hours=1)
-_LEAST: Final = timedelta(milliseconds=1)
+LEAST: Final = timedelta(milliseconds=1)
 
 
 def begins_of(interval: Interval, begin: datetime, end: datetime, zone: tzinfo) -> list[datetime]:
@@ -46,7 +46,7 @@ def range_of(
     if end is None:
         end = shifted(interval, _floor(interval, now, zone), 1, zone)
     if begin is None:
-        last = _floor(interval, end - _LEAST, zone)
+        last = _floor(interval, end - LEAST, zone)
         begin = shifted(interval, last, 1 - _DEFAULTS[interval], zone)
     if begin > end:
         raise ParameterError("from_date", "is later than the end of the present interval")
@@ -61,7 +61,7 @@ def shifted(interval: Interval, moment: datetime, count: int, zone: tzinfo) -> d
     """
     try:
         if interval == "hour":
-            return moment + count * _HOUR
+            return moment + count * HOUR
         local = moment.astimezone(zone).replace(tzinfo=None) + count * timedelta(
             days=_DAYS[interval]
         )
@@ -72,12 +72,9 @@ def shifted(interval: Interval, moment: datetime, count: int, zone: tzinfo) -> d
 
 def _floor(interval: Interval, moment: datetime, zone: tzinfo) -> datetime:
     try:
-        local = moment.astimezone(zone)
         if interval == "hour":
-            past = timedelta(
-                minutes=local.minute, seconds=local.second, microseconds=local.microsecond
-            )
-            return moment.astimezone(UTC) - past
+            return hour_begin(moment, zone)
+        local = moment.astimezone(zone)
         back = local.weekday() if interval == "week" else 0
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
         day = midnight - timedelta(days=back)

@@ -6,17 +6,18 @@ are recounted from the tickets themselves: all in one aggregation, hence on one 
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from api.cover import Cover, Span, cover, quarterly
 from api.keywords import words_of
 from api.scope import TenantCollection
+from domain.labels import Sentiment, Urgency
 from domain.roll_up_documents import DELTA
 from domain.roll_ups import DONE
 from infra.mongo import Document
 
-_URGENCIES: Final = ("high", "medium", "low")
-_SENTIMENTS: Final = ("negative", "neutral", "positive")
+URGENCIES: Final = get_args(Urgency)
+SENTIMENTS: Final = get_args(Sentiment)
 
 
 class RollUps(NamedTuple):
@@ -33,8 +34,8 @@ class RollUps(NamedTuple):
     def counts(self, stages: Iterable[Document], field: str) -> Document:
         """Rows of `counts` and `statuses`."""
         covered = cover(self.span)
-        counts: Document = {name: _is("urgency", name) for name in _URGENCIES}
-        counts |= {name: _is("sentiment", name) for name in _SENTIMENTS}
+        counts: Document = {name: _is("urgency", name) for name in URGENCIES}
+        counts |= {name: _is("sentiment", name) for name in SENTIMENTS}
         counts |= {"total": 1, "action": {"$cond": ["$requires_action", 1, 0]}}
         ticket = {"counts": counts, "statuses": [{"k": "$status", "n": 1}]}
         rows = [*_cells("labels", covered)]

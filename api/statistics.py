@@ -8,7 +8,7 @@ from pymongo import DESCENDING
 from api.cover import Span
 from api.documents import shown_instant
 from api.keywords import stop_words
-from api.roll_ups import RollUps
+from api.roll_ups import SENTIMENTS, URGENCIES, RollUps
 from api.scope import TenantScope
 from api.zones import HOUR, HOURS, clock_time, last_hours
 from domain.errors import TenantNotFoundError
@@ -18,9 +18,7 @@ from infra.mongo import Document
 Expression = dict[str, Any]
 
 _TOP: Final = 10
-_URGENCIES: Final = ("high", "medium", "low")
-_SENTIMENTS: Final = ("negative", "neutral", "positive")
-_RATIO_DIGITS: Final = 4
+RATIO_DIGITS: Final = 4
 _HOUR_MS: Final = int(HOUR.total_seconds() * 1000)
 _OPEN: Final = ("high", "negative", "total")
 
@@ -96,8 +94,8 @@ def _figures(labels: list[str]) -> Expression:
         "newest": 1,
         "total_tickets": _total("total"),
         "by_status": {"$arrayToObject": "$statuses"},
-        "by_urgency": {label: _total(label) for label in _URGENCIES},
-        "by_sentiment": {label: _total(label) for label in _SENTIMENTS},
+        "by_urgency": {label: _total(label) for label in URGENCIES},
+        "by_sentiment": {label: _total(label) for label in SENTIMENTS},
         "urgency_high_ratio": _ratio("high"),
         "negative_sentiment_ratio": _ratio("negative"),
         "requires_action_count": _total("action"),
@@ -108,7 +106,7 @@ def _figures(labels: list[str]) -> Expression:
 
 
 def _totals() -> list[Document]:
-    names = ("total", "action", *_URGENCIES, *_SENTIMENTS)
+    names = ("total", "action", *URGENCIES, *SENTIMENTS)
     return [{"$group": {"_id": None, **{name: {"$sum": f"$counts.{name}"} for name in names}}}]
 
 
@@ -177,5 +175,5 @@ def _total(name: str) -> Expression:
 
 def _ratio(name: str) -> Expression:
     """A share of all, 0 of none; sums of changes may come to 0, which `$divide` refuses."""
-    share = {"$round": [{"$divide": [f"$totals.{name}", "$totals.total"]}, _RATIO_DIGITS]}
+    share = {"$round": [{"$divide": [f"$totals.{name}", "$totals.total"]}, RATIO_DIGITS]}
     return {"$cond": [{"$gt": ["$totals.total", 0]}, share, 0]}

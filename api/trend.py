@@ -1,29 +1,27 @@
 """Tickets by hour, day or week of a zone's clock, and how many there were in the time before."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from api.cover import Span
 from api.documents import shown_instant
-from api.intervals import Interval, begins_of, shifted
+from api.intervals import LEAST, Interval, begins_of, shifted
 from api.roll_ups import RollUps
 from api.scope import TenantScope
-from api.statistics import LAST_CHANGE, TicketRange
+from api.statistics import LAST_CHANGE, RATIO_DIGITS, TicketRange
 from api.zones import clock_time
 from domain.errors import TenantNotFoundError
 from domain.instants import cut
 from infra.mongo import Document
 
-_RATIO_DIGITS: Final = 4
-_LEAST: Final = timedelta(milliseconds=1)
 _CHANGE: Final[Document] = {
     "$cond": [
         {"$gt": ["$earlier", 0]},
         {
             "$round": [
                 {"$divide": [{"$subtract": ["$count", "$earlier"]}, "$earlier"]},
-                _RATIO_DIGITS,
+                RATIO_DIGITS,
             ]
         },
         None,
@@ -52,7 +50,7 @@ async def trend_of(
     tickets = await scope.tickets()
     rows = RollUps(await scope.roll_ups(), tickets, chosen.span)
     earlier = rows._replace(span=before)
-    parted = [*(begins or [chosen.begin]), max(chosen.end, chosen.begin + _LEAST)]
+    parted = [*(begins or [chosen.begin]), max(chosen.end, chosen.begin + LEAST)]
     stages = [
         *LAST_CHANGE,
         rows.quarters(

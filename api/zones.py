@@ -35,10 +35,15 @@ def last_hours(now: datetime, zone: tzinfo) -> list[datetime]:
     Hours are counted back from where the zone's clock last showed a full one, 60 minutes each: a
     change of the clock by whole hours never splits, doubles or drops one.
     """
-    local = now.astimezone(zone)
-    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-    current = now.astimezone(UTC) - past
+    current = hour_begin(now, zone)
     return [current - HOUR * back for back in range(HOURS - 1, -1, -1)]
+
+
+def hour_begin(moment: datetime, zone: tzinfo) -> datetime:
+    """When the zone's clock last showed a full hour, in UTC."""
+    local = moment.astimezone(zone)
+    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return moment.astimezone(UTC) - past
 
 
 def clock_time(moment: datetime, zone: tzinfo) -> str:

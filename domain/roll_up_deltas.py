@@ -8,7 +8,7 @@ from typing import Final
 
 from domain.events import ChangeEvent
 from domain.keywords import words_of
-from domain.roll_ups import LabelSums, NameSums, Standing, shift_of, standings
+from domain.roll_ups import Standing, Sums, shift_of, standings
 
 _MOST_WORDS: Final = 60_000  # of one delta, about 1 MB
 
@@ -23,8 +23,7 @@ class Delta:
     tenant_id: str
     partition: int
     name: str
-    labels: defaultdict[datetime, LabelSums] = field(default_factory=lambda: defaultdict(LabelSums))
-    names: defaultdict[datetime, NameSums] = field(default_factory=lambda: defaultdict(NameSums))
+    shifts: defaultdict[datetime, Sums] = field(default_factory=lambda: defaultdict(Sums.empty))
     words: int = 0
 
     def move(self, before: Standing | None, after: Standing | None) -> None:
@@ -39,14 +38,12 @@ class Delta:
         for ticket, sign in ((before, -1), (after, 1)):
             if ticket is None:
                 continue
-            shift = shift_of(ticket.created_at)
-            self.labels[shift].add(ticket, sign)
-            names = self.names[shift]
-            names.add(ticket, sign)
+            sums = self.shifts[shift_of(ticket.created_at)]
+            sums.add(ticket, sign)
             if not same_words:
                 words = words_of(ticket.subject, ticket.message)
                 self.words += len(words)
-                names.add_words(words, sign)
+                sums.names.add_words(words, sign)
 
 
 class RollUpChanges:

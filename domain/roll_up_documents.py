@@ -26,11 +26,8 @@ def delta_document(delta: Delta) -> Document:
         "kind": DELTA,
         "at": None,
         "weight": delta.words,
-        "labels": [{"at": at, **counts_content(sums)} for at, sums in delta.labels.items()],
-        "names": [
-            {"at": at, **words_content(some), **customers_content(some)}
-            for at, some in delta.names.items()
-        ],
+        "labels": [{"at": at, **labels_content(s.labels)} for at, s in delta.shifts.items()],
+        "names": [{"at": at, **names_content(s.names)} for at, s in delta.shifts.items()],
     }
 
 
@@ -58,7 +55,7 @@ def add_customers(sums: NameSums, cell: Mapping[str, Any]) -> None:
         sums.add_customer(customer["k"], *counts)
 
 
-def counts_content(sums: LabelSums) -> Document:
+def labels_content(sums: LabelSums) -> Document:
     """What a cell of `labels` holds."""
     return {
         "counts": {name: count for name, count in sums.counts.items() if count},
@@ -71,8 +68,19 @@ def counts_content(sums: LabelSums) -> Document:
     }
 
 
-def words_content(sums: NameSums) -> Document:
-    """The words of a cell of `names`."""
+def names_content(sums: NameSums) -> Document:
+    """What a cell of `names` holds."""
+    return {
+        "words": _words(sums),
+        "customers": [
+            {"k": customer_id, "high": high, "negative": negative, "total": total}
+            for customer_id, (high, negative, total) in sums.customers.items()
+            if high or negative or total
+        ],
+    }
+
+
+def _words(sums: NameSums) -> list[Document]:
     words = sums.words
     counts = set(words.values())
     if counts <= {1}:
@@ -83,15 +91,4 @@ def words_content(sums: NameSums) -> Document:
             by_count[count].append(word)
         by_count.pop(0, None)
         groups = dict(by_count)
-    return {"words": [{"n": n, "w": " ".join(groups[n])} for n in sorted(groups)]}
-
-
-def customers_content(sums: NameSums) -> Document:
-    """The customers of a cell of `names`."""
-    return {
-        "customers": [
-            {"k": customer_id, "high": high, "negative": negative, "total": total}
-            for customer_id, (high, negative, total) in sums.customers.items()
-            if high or negative or total
-        ]
-    }
+    return [{"n": n, "w": " ".join(groups[n])} for n in sorted(groups)]

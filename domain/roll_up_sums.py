@@ -1,7 +1,7 @@
 """Roll-ups merged: what deltas change in the sums of every level, and the documents after that."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -11,11 +11,10 @@ from domain.roll_up_documents import (
     add_counts,
     add_customers,
     add_words,
-    counts_content,
-    customers_content,
-    words_content,
+    labels_content,
+    names_content,
 )
-from domain.roll_ups import LabelSums, NameSums
+from domain.roll_ups import Sums, shift_of
 
 ALL: Final = "all"
 FINEST: Final = "shift"
@@ -25,16 +24,10 @@ LEVELS: Final[dict[str, dict[str, int]]] = {
     "day": {"hour": 0},
     "month": {"hour": 0, "day": 1},
 }
+_COARSER: Final = (*list(LEVELS)[1:], ALL)
 # Documents end at 16 MiB: what has no bound in time is spread by word and by customer.
 _SLOTS: Final = {ALL: 4, "month": 4}
 _STAMP: Final = "%Y%m%dT%H"
-
-
-class Sums(NamedTuple):
-    """Both kinds of sums over the same tickets."""
-
-    labels: LabelSums
-    names: NameSums
 
 
 class Bucket(NamedTuple):
@@ -53,38 +46,43 @@ class Bucket(NamedTuple):
 
 
 class Changes:
-    """What deltas change, bucket by bucket of every level."""
+    """What deltas of a tenant change, bucket by bucket of every level."""
 
-    def __init__(self) -> None:
-        self._labels: defaultdict[tuple[str, datetime], LabelSums] = defaultdict(LabelSums)
-        self._names: defaultdict[tuple[str, datetime], NameSums] = defaultdict(NameSums)
+    def __init__(self, tenant_id: str) -> None:
+        self._tenant_id = tenant_id
+        self._shifts: defaultdict[datetime, Sums] = defaultdict(Sums.empty)
 
     def add(self, delta: Mapping[str, Any]) -> None:
         """One more delta."""
-        tenant_id = delta["tenant_id"]
         for cell in delta["labels"]:
-            add_counts(self._labels[tenant_id, cell["at"]], cell)
+            add_counts(self._shifts[cell["at"]].labels, cell)
         for cell in delta["names"]:
-            names = self._names[tenant_id, cell["at"]]
+            names = self._shifts[cell["at"]].names
             add_words(names, cell)
             add_customers(names, cell)
 
     def buckets(self) -> Iterator[tuple[Bucket, Sums]]:
-        """Each bucket, and by how much it changes; the coarsest first, as these are changed."""
-        labels, names = _levels(self._labels, LabelSums), _levels(self._names, NameSums)
-        for (level, by_label), (_, by_name) in zip(labels, names, strict=True):
-            for place in {**by_label, **by_name}:
-                sums = Sums(by_label.get(place) or LabelSums(), by_name.get(place) or NameSums())
+        """Each bucket, and by how much it changes; whoever gets the sums may change them."""
+        levels: dict[str, Mapping[Any, Sums]] = {FINEST: self._shifts}
+        finer: Mapping[Any, Sums] = self._shifts
+        for level in _COARSER:
+            finer = levels[level] = _summed(level, finer)
+        for level, by_begin in levels.items():
+            for at, sums in by_begin.items():
                 for slot, part in enumerate(_parts(sums, _SLOTS.get(level, 1))):
-                    yield Bucket(place[0], level, place[1], slot), part
+                    yield Bucket(self._tenant_id, level, at, slot), part
+
+
+def begin_of(level: str, moment: datetime) -> datetime:
+    """The begin of the bucket of `level` that `moment` is in."""
+    return shift_of(moment).replace(**LEVELS[level])  # type: ignore[arg-type]
 
 
 def merged_document(bucket: Bucket, changes: Sums, before: Document | None) -> Document | None:
     """The document of a bucket after changes to it; None if there is nothing left in it."""
     if before is not None:
         _take_in(changes, before)
-    labels = counts_content(changes.labels)
-    names = words_content(changes.names) | customers_content(changes.names)
+    labels, names = labels_content(changes.labels), names_content(changes.names)
     if not any(labels.values()) and not any(names.values()):
         return None
     return {
@@ -110,29 +108,19 @@ def _take_in(changes: Sums, before: Mapping[str, Any]) -> None:
     add_customers(changes.names, names)
 
 
-def _levels(
-    shifts: Mapping[tuple[str, datetime], Any], kind: Callable[[], Any]
-) -> Iterator[tuple[str, Mapping[tuple[str, Any], Any]]]:
-    """The sums of each level, the coarsest first."""
-    found: list[tuple[str, Mapping[tuple[str, Any], Any]]] = [(FINEST, shifts)]
-    for level in (*list(LEVELS)[1:], ALL):
-        above: defaultdict[tuple[str, datetime | None], Any] = defaultdict(kind)
-        for (tenant_id, at), some in found[0][1].items():
-            above[tenant_id, _bucket_at(level, at)].plus(some)
-        found.insert(0, (level, above))
-    yield from found
-
-
-def _bucket_at(level: str, moment: datetime) -> datetime | None:
-    """The begin of the bucket of `level` that a finer bucket is in; that of all has none."""
-    return None if level == ALL else moment.replace(**LEVELS[level])  # type: ignore[arg-type]
+def _summed(level: str, finer: Mapping[datetime, Sums]) -> Mapping[datetime | None, Sums]:
+    """The sums of a level, made of those of a finer one; the bucket of all has no begin."""
+    above: defaultdict[datetime | None, Sums] = defaultdict(Sums.empty)
+    for at, sums in finer.items():
+        above[None if level == ALL else begin_of(level, at)].plus(sums)
+    return above
 
 
 def _parts(sums: Sums, slots: int) -> list[Sums]:
     """Names by slot; the first has the labels."""
     if slots == 1:
         return [sums]
-    parts = [Sums(LabelSums(), NameSums()) for _ in range(slots)]
+    parts = [Sums.empty() for _ in range(slots)]
     parts[0] = parts[0]._replace(labels=sums.labels)
     for word, count in sums.names.words.items():
         parts[crc32(word.encode()) % slots].names.words[word] = count

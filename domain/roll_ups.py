@@ -107,6 +107,28 @@ class NameSums:
             self.add_customer(customer_id, high, negative, total)
 
 
+class Sums(NamedTuple):
+    """Both kinds of sums over the same tickets."""
+
+    labels: LabelSums
+    names: NameSums
+
+    @classmethod
+    def empty(cls) -> "Sums":
+        """Over no tickets."""
+        return cls(LabelSums(), NameSums())
+
+    def add(self, ticket: Standing, sign: int) -> None:
+        """A ticket came (1) or went (-1); its words are counted apart."""
+        self.labels.add(ticket, sign)
+        self.names.add(ticket, sign)
+
+    def plus(self, other: "Sums") -> None:
+        """Take in other sums, all but their quarters."""
+        self.labels.plus(other.labels)
+        self.names.plus(other.names)
+
+
 def quarter_of(moment: datetime) -> datetime:
     """The begin of the quarter of an hour that `moment` is in."""
     minute = moment.minute // QUARTER_MINUTES * QUARTER_MINUTES

@@ -17,7 +17,8 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from domain.roll_up_documents import DELTA
-from domain.roll_up_sums import Bucket, Changes, Sums, merged_document
+from domain.roll_up_sums import Bucket, Changes, merged_document
+from domain.roll_ups import Sums
 from infra import crash_points
 from infra.backoff import Backoff
 from infra.lifetime import beside
@@ -76,7 +77,7 @@ class RollUpMerger:
     async def _merge_tenant(self, roll_ups: Collection, tenant_id: str) -> int:
         """Merge some deltas of a tenant, piece by piece: others use this process meanwhile."""
         async with await self._mongo.start_session() as session, transaction(session):
-            changes, ids, words = Changes(), [], 0
+            changes, ids, words = Changes(tenant_id), [], 0
             wanted = {"kind": DELTA, "tenant_id": tenant_id}
             async for delta in roll_ups.find(wanted, session=session, batch_size=_BATCH):
                 changes.add(delta)

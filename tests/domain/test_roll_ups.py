@@ -87,14 +87,16 @@ def _applied(log: Sequence[ChangeEvent], event: ChangeEvent) -> Any:
 
 def merge(merged: dict[str, Document], deltas: Sequence[Document]) -> None:
     """Merge deltas into documents by `_id`, as a merger does."""
-    changes = Changes()
-    for delta in deltas:
-        changes.add(delta)
-    for bucket, sums in changes.buckets():
-        after = merged_document(bucket, sums, merged.pop(bucket.id, None))
-        if after is not None:
-            assert after["_id"] == bucket.id
-            merged[bucket.id] = after
+    for tenant_id in ("acme", "north"):
+        changes = Changes(tenant_id)
+        for delta in deltas:
+            if delta["tenant_id"] == tenant_id:
+                changes.add(delta)
+        for bucket, sums in changes.buckets():
+            after = merged_document(bucket, sums, merged.pop(bucket.id, None))
+            if after is not None:
+                assert after["_id"] == bucket.id
+                merged[bucket.id] = after
 
 
 def _check(
