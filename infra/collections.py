@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 
 from domain import read_models
 from domain.roll_up_documents import DELTA
@@ -142,25 +142,29 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
 
 async def ensure_collections(mongo: Mongo) -> None:
     """Make what is missing; of what exists, only indexes of earlier releases go."""
+    names = (TICKETS, TICKET_HISTORY, INGESTION_LOGS, ROLL_UPS)
+    active = await mongo[READ_MODELS].find_one_and_update(
+        {"_id": "active"},
+        {"$setOnInsert": {name: name for name in names}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
     existing = set(await mongo.database.list_collection_names())
+    # An empty collection of sums beside tickets that were never summed up would be taken for them.
+    foreign = set() if active.get(ROLL_UPS) == ROLL_UPS else {ROLL_UPS}
     await asyncio.gather(
         *(
             make_indexes(mongo[name], indexes or [_PRIMARY])
             for name, indexes in INDEXES.items()
-            if indexes or name not in existing
+            if name not in foreign and (indexes or name not in existing)
         )
     )
-    names = (TICKETS, TICKET_HISTORY, INGESTION_LOGS, ROLL_UPS)
-    await mongo[READ_MODELS].update_one(
-        {"_id": "active"}, {"$setOnInsert": {name: name for name in names}}, upsert=True
-    )
-    await _renew_tickets(mongo)
+    await _renew_tickets(mongo, active.get(TICKETS, TICKETS))
 
 
-async def _renew_tickets(mongo: Mongo) -> None:
+async def _renew_tickets(mongo: Mongo, live: str) -> None:
     """Give the tickets that readers see today's indexes, whatever release made them."""
-    active = await mongo[READ_MODELS].find_one({"_id": "active"}) or {}
-    for name in {TICKETS, active.get(TICKETS, TICKETS)}:
+    for name in {TICKETS, live}:
         if name != TICKETS:
             await make_indexes(mongo[name], TICKET_INDEXES)
         for retired in RETIRED_TICKET_INDEXES & (await mongo[name].index_information()).keys():

@@ -11,12 +11,15 @@ from domain.identity import partition_of
 from domain.read_models import ROLL_UPS
 from domain.topics import CHANGES
 from infra import crash_points
+from infra.collections import ensure_collections
 from infra.kafka import Outgoing
-from infra.mongo import Mongo
+from infra.mongo import Document, Mongo
 from infra.read_models import TICKETS as TICKETS_PROJECTION
 from infra.read_models import active, active_generation
-from projections.roll_up_merging import RollUpMerger
-from tests.projections.projected import Projected, projecting
+from projections.generations import roll_back
+from projections.roll_up_merging import MOST_WORDS, RollUpMerger
+from tests.integration.pipeline import eventually
+from tests.projections.projected import Projected, log_of_tickets, projecting
 from tests.projections.questions import TENANT, ask, lives, wrong
 from tests.projections.written_log import WrittenLog, written_log
 
@@ -149,6 +152,8 @@ async def test_a_rebuild_makes_them_anew(projected: Projected) -> None:
 async def test_a_deployment_of_before_has_none_until_it_rebuilds(projected: Projected) -> None:
     mongo = projected.mongo
     await mongo["read_models"].update_one({"_id": "active"}, {"$unset": {ROLL_UPS: ""}})
+    await mongo[ROLL_UPS].drop()
+    await ensure_collections(mongo)
     async with written_log(projected.settings, mongo) as log:
         await append(log, list(lives(13, 20, 60)))
         async with projecting(projected.settings):
@@ -157,3 +162,25 @@ async def test_a_deployment_of_before_has_none_until_it_rebuilds(projected: Proj
             assert (await active_generation(mongo, TICKETS_PROJECTION)).roll_ups is None
             await projected.rebuild()
             assert await wrong(mongo, 14, 4) == []
+
+            await roll_back(mongo, projected.reader, TICKETS_PROJECTION)
+            assert (await active_generation(mongo, TICKETS_PROJECTION)).roll_ups is None
+            await roll_back(mongo, projected.reader, TICKETS_PROJECTION)
+            assert await wrong(mongo, 14, 4) == []
+
+
+async def test_a_projector_merges_what_readers_would_have_to_add_up(projected: Projected) -> None:
+    await projected.publish(log_of_tickets(projected.settings, 1_500))
+
+    async def most_outstanding() -> int:
+        words = {"$group": {"_id": "$tenant_id", "words": {"$sum": "$weight"}}}
+        stages: list[Document] = [{"$match": {"kind": "delta"}}, words]
+        found = await projected.mongo[ROLL_UPS].aggregate(stages).to_list(None)
+        return max((tenant["words"] for tenant in found), default=0)
+
+    async with projecting(projected.settings):
+        await projected.applied()
+        await eventually(most_outstanding, lambda words: words < MOST_WORDS)
+        wanted = {"kind": "all"}
+        merged = projected.mongo[ROLL_UPS].count_documents
+        assert await eventually(lambda: merged(wanted), bool) > 0
