@@ -14,6 +14,7 @@ from api.statistics_models import Statistics
 from api.zones import zone_of
 from infra import collections
 from infra.mongo import Document, Mongo
+from projections.roll_up_merging import RollUpMerger
 from tests.api.documents import NOON, store, ticket
 from tests.api.recount import recount
 
@@ -211,3 +212,24 @@ async def test_equal_figures_are_the_same_answer_whenever_they_are_asked_for(
 
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
     assert changed.status_code == 200
+
+
+async def test_what_is_examined_does_not_grow_with_the_tickets(
+    api: httpx.AsyncClient, mongo: Mongo
+) -> None:
+    examined = []
+    for count in (200, 1_000):
+        tickets = [{**t, "_id": f"acme:{count}-{t['external_id']}"} for t in desk(count, count)]
+        tickets = [{**t, "external_id": f"{count}-{t['external_id']}"} for t in tickets]
+        await store(mongo, *tickets)
+        await RollUpMerger(mongo).merge(collections.ROLL_UPS, words=0, deltas=1)
+        await mongo.database.command("profile", 2)
+        answer = await api.get("/tenants/acme/stats")
+        await mongo.database.command("profile", 0)
+        wanted = {"command.aggregate": {"$exists": True}}
+        found = await mongo["system.profile"].find(wanted).sort("ts", -1).limit(1).to_list(None)
+        assert answer.json()["total_tickets"] > count * 0.8
+        examined.append(found[0]["docsExamined"])
+
+    # Two days hold as many sums, whatever their tickets; `$facet` looked at each of these.
+    assert examined[1] <= examined[0] + 10 < 100

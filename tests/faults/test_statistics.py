@@ -2,16 +2,15 @@
 
 import asyncio
 import random
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.open_loop import OpenLoop
 from domain.identity import partition_of
 from domain.topics import CHANGES
 from infra.kafka import Outgoing
-from infra.publisher import Publisher
 from infra.settings import Settings
 from tests.faults.scenario import scenario
 from tests.projections.projected import connected
@@ -22,7 +21,6 @@ RATE = 1_000
 SECONDS = 40
 QUESTIONS = 200
 KILLS = 4
-TICK = 0.05
 
 
 @pytest.mark.faults
@@ -36,13 +34,12 @@ async def test_random_questions_while_projectors_die(settings: Settings, tmp_pat
         scenario(settings, tmp_path) as running,
         connected(running.settings) as projected,
         written_log(running.settings, projected.mongo) as log,
+        OpenLoop(running.settings, CHANGES, _placed(records, running.settings)) as load,
     ):
         running.start("projector")
-        await _send(projected.publisher, records[:1], running.settings.kafka_partitions)
+        await load.send(1, RATE)
         await projected.applied()
-        sending = asyncio.create_task(
-            _send(projected.publisher, records[1:], running.settings.kafka_partitions)
-        )
+        sending = asyncio.create_task(load.send(len(records) - 1, RATE))
         answers, kills = 0, 0
         while not sending.done() or answers < QUESTIONS:
             await ask(projected.mongo, rng)
@@ -62,17 +59,7 @@ async def test_random_questions_while_projectors_die(settings: Settings, tmp_pat
         assert (await log.verify(TENANT)).differences == []
 
 
-async def _send(publisher: Publisher, records: Iterable[Outgoing], partitions: int) -> None:
-    """Append at the rate, whatever becomes of them."""
-    began = time.monotonic()
-    sent = 0
-    rest = list(records)
-    while sent < len(rest):
-        due = min(len(rest), int((time.monotonic() - began) * RATE) + 1)
-        batch: dict[int, list[Outgoing]] = {}
-        for record in rest[sent:due]:
-            batch.setdefault(partition_of(record.key or b"", partitions), []).append(record)
-        if batch:
-            await publisher.publish(CHANGES, batch)
-        sent = due
-        await asyncio.sleep(TICK)
+def _placed(records: Iterable[Outgoing], settings: Settings) -> Iterator[tuple[int, Outgoing]]:
+    return (
+        (partition_of(record.key or b"", settings.kafka_partitions), record) for record in records
+    )
