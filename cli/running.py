@@ -27,11 +27,11 @@ def serve(service: Service) -> None:
     """Run a service until SIGINT or SIGTERM."""
     import uvloop
 
-    from infra.memory import share_one_arena
+    from infra.interpreter import settle_for_batches
     from infra.settings import load_settings
     from infra.telemetry import configure_logging
 
-    share_one_arena()
+    settle_for_batches()
     with one_line_errors():
         settings = load_settings()
         configure_logging(settings)

@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 from domain.errors import DependencyDownError
 from domain.rebuild_errors import RebuildGoneError
 from infra.backoff import Backoff
+from infra.interpreter import settle_for_batches
 from infra.log_scan import LogScan
 from infra.mongo import Mongo, Session
 from infra.rebuilds import Rebuild, Rebuilds
@@ -80,6 +81,7 @@ def fold_share(share: Share) -> None:
     """
     # Ctrl-C reaches the whole group of processes: who began this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settle_for_batches()
     configure_logging(share.settings)
     asyncio.run(fold(share))
 

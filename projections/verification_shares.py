@@ -17,6 +17,7 @@ from domain.errors import DependencyDownError
 from domain.rebuild_errors import VerificationBrokenError
 from domain.topics import CHANGES
 from infra.checkpoints import Checkpoints
+from infra.interpreter import settle_for_batches
 from infra.log_reader import LogReader
 from infra.log_scan import LogScan
 from infra.mongo import Mongo
@@ -114,6 +115,7 @@ def verify_share(share: Share) -> Report | str:
     """Verify a share in a process of its own; what kept it from that is a sentence."""
     # Ctrl-C reaches the whole group of processes: who began this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settle_for_batches()
     configure_logging(share.settings)
     try:
         return asyncio.run(_verify(share))
