@@ -1,9 +1,7 @@
 """Keywords inside MongoDB: which words a ticket's text holds, as `domain.keywords` finds them."""
 
-import tomllib
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from domain.keywords import COMPOSITIONS, LONGEST, LOWER_CASES, SHORTEST
@@ -12,20 +10,12 @@ Expression = dict[str, Any]
 
 _LETTER: Final = r"[\p{L}\p{M}]"
 WORD: Final = rf"(?<!{_LETTER}){_LETTER}{{{SHORTEST},{LONGEST}}}(?!{_LETTER})"
-_STOP_WORDS: Final = Path(__file__).with_name("stop_words.toml")
 _ACCENTS: Final = rf"[{''.join(sorted({two[1] for two in COMPOSITIONS}))}]"
 
 
 @cache
-def stop_words() -> list[str]:
-    """The words that no ranking shows, in lower case, sorted."""
-    lists = tomllib.loads(_STOP_WORDS.read_text(encoding="utf-8"))
-    return sorted({word for words in lists.values() for word in words.split()})
-
-
-@cache
 def words_of(*fields: str) -> Expression:
-    """The distinct words of these fields.
+    """The distinct words of these fields, stop words among them.
 
     The server's lower case knows ASCII alone, so other letters are replaced one by one, where a
     text has any.  The pieces between spaces are made distinct first: matching counts characters

@@ -7,12 +7,12 @@ from pymongo import DESCENDING
 
 from api.cover import Span
 from api.documents import shown_instant
-from api.keywords import stop_words
 from api.roll_ups import SENTIMENTS, URGENCIES, RollUps
 from api.scope import TenantScope
 from api.zones import HOUR, HOURS, clock_time, last_hours
 from domain.errors import TenantNotFoundError
 from domain.instants import cut
+from domain.stop_words import STOP_WORDS
 from infra.mongo import Document
 
 Expression = dict[str, Any]
@@ -21,6 +21,7 @@ _TOP: Final = 10
 RATIO_DIGITS: Final = 4
 _HOUR_MS: Final = int(HOUR.total_seconds() * 1000)
 _OPEN: Final = ("high", "negative", "total")
+_NO_KEYWORDS: Final = sorted(STOP_WORDS)  # tickets that are recounted hold them
 
 
 class TicketRange(NamedTuple):
@@ -151,7 +152,7 @@ def _keywords() -> list[Document]:
     return [
         {"$unwind": "$w"},
         {"$group": {"_id": "$w", "count": {"$sum": "$n"}}},
-        {"$match": {"_id": {"$nin": stop_words()}, "count": {"$gt": 0}}},
+        {"$match": {"_id": {"$nin": _NO_KEYWORDS}, "count": {"$gt": 0}}},
         {"$sort": {"count": DESCENDING, "_id": 1}},
         {"$limit": _TOP},
         {"$project": {"_id": 0, "keyword": "$_id", "count": 1}},

@@ -1,4 +1,4 @@
-"""Keywords: the words of a ticket's text, each once, in lower case.
+"""Keywords: the words of a ticket's text that say something, each once, in lower case.
 
 What is summed up here is added to what MongoDB finds in other tickets (`api.keywords`), so both
 must find the same.  The server's lower case knows ASCII alone and it composes no accents, hence
@@ -8,6 +8,8 @@ both go by the tables below, and not by all that Unicode has to say.
 import re
 import unicodedata
 from typing import Final
+
+from domain.stop_words import STOP_WORDS
 
 SHORTEST: Final = 3
 LONGEST: Final = 48  # what is longer is no word, and nothing that a count should keep
@@ -66,8 +68,8 @@ _FOLDED: Final = _Folded(
 _ACCENTS: Final = re.compile(f"[{''.join(sorted({two[1] for two in COMPOSITIONS}))}]")
 
 
-def words_of(subject: str, message: str) -> set[str]:
-    """The words of 3 to 48 letters in either text."""
+def words_of(subject: str, message: str) -> list[str]:
+    """The words of 3 to 48 letters in either text, each once, without stop words."""
     text = f"{subject} {message}"
     if text.isascii():
         found = text.encode().translate(_PLAIN).decode()
@@ -76,4 +78,5 @@ def words_of(subject: str, message: str) -> set[str]:
         if _ACCENTS.search(found):
             for apart, letter in COMPOSITIONS.items():
                 found = found.replace(apart, letter)
-    return {word for word in set(found.split(" ")) if SHORTEST <= len(word) <= LONGEST}
+    shortest, longest = SHORTEST, LONGEST
+    return [word for word in set(found.split()) - STOP_WORDS if shortest <= len(word) <= longest]

@@ -4,13 +4,39 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from domain.events import ChangeEvent
 from domain.keywords import words_of
-from domain.roll_ups import Standing, Sums, shift_of, standings
+from domain.roll_ups import CustomerSums, LabelSums, Standing, shift_of, standings
+
+Sign: TypeAlias = int  # 1: came, -1: went
 
 _MOST_WORDS: Final = 60_000  # of one delta, about 1 MB
+
+
+class ShiftChanges:
+    """By how much tickets created in one shift change its sums.
+
+    `words` has what came and what went as texts, ticket by ticket: to count words is for mergers.
+    """
+
+    __slots__ = ("customers", "labels", "words")
+
+    def __init__(self) -> None:
+        self.labels = LabelSums()
+        self.customers = CustomerSums()
+        self.words: dict[Sign, list[str]] = {}
+
+    def count(self, ticket: Standing, sign: Sign) -> None:
+        """A ticket came or went; its words are apart."""
+        self.labels.add(ticket, sign)
+        self.customers.count(ticket, sign)
+
+    def add_words(self, words: list[str], sign: Sign) -> None:
+        """A ticket with these words came or went."""
+        if words:
+            self.words.setdefault(sign, []).append(" ".join(words))
 
 
 @dataclass
@@ -23,7 +49,9 @@ class Delta:
     tenant_id: str
     partition: int
     name: str
-    shifts: defaultdict[datetime, Sums] = field(default_factory=lambda: defaultdict(Sums.empty))
+    shifts: defaultdict[datetime, ShiftChanges] = field(
+        default_factory=lambda: defaultdict(ShiftChanges)
+    )
     words: int = 0
 
     def move(self, before: Standing | None, after: Standing | None) -> None:
@@ -38,12 +66,12 @@ class Delta:
         for ticket, sign in ((before, -1), (after, 1)):
             if ticket is None:
                 continue
-            sums = self.shifts[shift_of(ticket.created_at)]
-            sums.add(ticket, sign)
+            shift = self.shifts[shift_of(ticket.created_at)]
+            shift.count(ticket, sign)
             if not same_words:
                 words = words_of(ticket.subject, ticket.message)
                 self.words += len(words)
-                sums.names.add_words(words, sign)
+                shift.add_words(words, sign)
 
 
 class RollUpChanges:

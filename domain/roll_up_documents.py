@@ -2,16 +2,16 @@
 
 A document has cells of `labels` (counts) and of `names` (words and customers).
 Merged sums have the one cell of their bucket, so whoever adds up need not know which is which.
-Words stand by count: `{n: 3, w: "invoice refund"}` says that three tickets hold each; a string
-costs a tenth of an array of as many words.
+Words stand by count: `{n: 3, w: "invoice refund"}` says that three tickets hold each, and one that
+is there twice counts twice; a string costs a tenth of an array of as many words.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from domain.roll_up_deltas import Delta
-from domain.roll_ups import LabelSums, NameSums
+from domain.roll_up_deltas import Delta, ShiftChanges
+from domain.roll_ups import CustomerSums, LabelSums, NameSums
 
 Document: TypeAlias = dict[str, Any]
 
@@ -27,7 +27,10 @@ def delta_document(delta: Delta) -> Document:
         "at": None,
         "weight": delta.words,
         "labels": [{"at": at, **labels_content(s.labels)} for at, s in delta.shifts.items()],
-        "names": [{"at": at, **names_content(s.names)} for at, s in delta.shifts.items()],
+        "names": [
+            {"at": at, "words": _texts(shift), "customers": _customers(shift.customers)}
+            for at, shift in delta.shifts.items()
+        ],
     }
 
 
@@ -43,16 +46,21 @@ def add_counts(sums: LabelSums, cell: Mapping[str, Any]) -> None:
 
 def add_words(sums: NameSums, cell: Mapping[str, Any]) -> None:
     """Add the words of a cell of `names`."""
+    counts = sums.words
     for group in cell["words"]:
         words, count = group["w"].split(" "), group["n"]
-        sums.words.update(words if count == 1 else dict.fromkeys(words, count))
+        if count == 1:
+            counts.update(words)
+        else:
+            for word in words:
+                counts[word] += count
 
 
 def add_customers(sums: NameSums, cell: Mapping[str, Any]) -> None:
     """Add the customers of a cell of `names`."""
     for customer in cell["customers"]:
         counts = customer["high"], customer["negative"], customer["total"]
-        sums.add_customer(customer["k"], *counts)
+        sums.customers.add(customer["k"], *counts)
 
 
 def labels_content(sums: LabelSums) -> Document:
@@ -70,14 +78,19 @@ def labels_content(sums: LabelSums) -> Document:
 
 def names_content(sums: NameSums) -> Document:
     """What a cell of `names` holds."""
-    return {
-        "words": _words(sums),
-        "customers": [
-            {"k": customer_id, "high": high, "negative": negative, "total": total}
-            for customer_id, (high, negative, total) in sums.customers.items()
-            if high or negative or total
-        ],
-    }
+    return {"words": _words(sums), "customers": _customers(sums.customers)}
+
+
+def _customers(customers: CustomerSums) -> list[Document]:
+    return [
+        {"k": customer_id, "high": high, "negative": negative, "total": total}
+        for customer_id, (high, negative, total) in customers.items()
+        if high or negative or total
+    ]
+
+
+def _texts(shift: ShiftChanges) -> list[Document]:
+    return [{"n": sign, "w": " ".join(texts)} for sign, texts in shift.words.items()]
 
 
 def _words(sums: NameSums) -> list[Document]:

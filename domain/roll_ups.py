@@ -67,44 +67,41 @@ class LabelSums:
             self.statuses[status] += count
 
 
+class CustomerSums(dict[str, list[int]]):
+    """The open tickets of each customer: high, negative, all."""
+
+    def count(self, ticket: Standing, sign: int) -> None:
+        """A ticket came (1) or went (-1)."""
+        if ticket.customer_id is not None and ticket.status not in DONE:
+            high = sign if ticket.urgency == "high" else 0
+            negative = sign if ticket.sentiment == "negative" else 0
+            self.add(ticket.customer_id, high, negative, sign)
+
+    def add(self, customer_id: str, high: int, negative: int, total: int) -> None:
+        """Open tickets of a customer came or went."""
+        known = self.setdefault(customer_id, [0, 0, 0])
+        known[0] += high
+        known[1] += negative
+        known[2] += total
+
+
 class NameSums:
     """Sums by name over tickets created in a shift (or in a longer time), or their changes.
 
-    `words` counts the tickets that hold each, `customers` their open tickets: high, negative, all.
+    `words` counts the tickets that hold each.
     """
 
     __slots__ = ("customers", "words")
 
     def __init__(self) -> None:
         self.words: Counter[str] = Counter()
-        self.customers: dict[str, list[int]] = {}
-
-    def add(self, ticket: Standing, sign: int) -> None:
-        """A ticket came (1) or went (-1); its words are counted apart."""
-        if ticket.customer_id is not None and ticket.status not in DONE:
-            high = sign if ticket.urgency == "high" else 0
-            negative = sign if ticket.sentiment == "negative" else 0
-            self.add_customer(ticket.customer_id, high, negative, sign)
-
-    def add_words(self, words: set[str], sign: int) -> None:
-        """A ticket with these words came (1) or went (-1)."""
-        if sign > 0:
-            self.words.update(words)
-        else:
-            self.words.subtract(words)
-
-    def add_customer(self, customer_id: str, high: int, negative: int, total: int) -> None:
-        """Open tickets of a customer came or went."""
-        known = self.customers.setdefault(customer_id, [0, 0, 0])
-        known[0] += high
-        known[1] += negative
-        known[2] += total
+        self.customers = CustomerSums()
 
     def plus(self, other: "NameSums") -> None:
         """Take in other sums."""
         self.words.update(other.words)
         for customer_id, (high, negative, total) in other.customers.items():
-            self.add_customer(customer_id, high, negative, total)
+            self.customers.add(customer_id, high, negative, total)
 
 
 class Sums(NamedTuple):
@@ -117,11 +114,6 @@ class Sums(NamedTuple):
     def empty(cls) -> "Sums":
         """Over no tickets."""
         return cls(LabelSums(), NameSums())
-
-    def add(self, ticket: Standing, sign: int) -> None:
-        """A ticket came (1) or went (-1); its words are counted apart."""
-        self.labels.add(ticket, sign)
-        self.names.add(ticket, sign)
 
     def plus(self, other: "Sums") -> None:
         """Take in other sums, all but their quarters."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from api.keywords import stop_words
+from domain.stop_words import STOP_WORDS
 from infra.mongo import Document
 
 
@@ -39,7 +39,7 @@ def keywords(live: Sequence[Document]) -> list[Document]:
     for t in live:
         text = unicodedata.normalize("NFC", f"{t['subject']} {t['message']}").lower()
         found.update({word for word in re.findall(r"[^\W\d_]+", text) if len(word) >= 3})
-    ranked = [(-n, word) for word, n in found.items() if word not in set(stop_words())]
+    ranked = [(-n, word) for word, n in found.items() if word not in STOP_WORDS]
     return [{"keyword": word, "count": -n} for n, word in sorted(ranked)[:10]]
 
 

@@ -1,7 +1,13 @@
-# Words that say nothing about a ticket's subject: function words of the languages that tickets are
-# written in, as runs of at least three letters (so "don't" leaves "don"), and the phrases of letters.
+"""Stop words: what says nothing about a ticket's subject, and is never counted as a keyword.
 
-en = """
+Function words of the languages that tickets are written in, as runs of at least three letters (so
+"don't" leaves "don"), and the phrases of letters.  Sums that are kept hold none of them: where a
+list gets shorter, the roll-ups must be rebuilt (`deskstream rebuild tickets`).
+"""
+
+from typing import Final
+
+_ENGLISH: Final = """
 about above across after again against ain all almost alone along already also although always among
 and another any anybody anyone anything are aren around because been before behind being below
 between both but can cannot cant could couldn did didn does doesn doing don done down during each
@@ -18,7 +24,7 @@ weren what whatever when where whether which while who whole whom whose why will
 won would wouldn yes yet you your yours yourself yourselves
 """
 
-de = """
+_GERMAN: Final = """
 aber alle allem allen aller alles als also andere anderen anderer anderes auch auf aus bei beim bin
 bis bist bitte da dabei dadurch dafür dagegen daher damit danach dann daran darauf daraus darf darin
 darum das dass davon davor dazu dein deine dem den denn der deren des deshalb dessen die dies diese
@@ -29,13 +35,13 @@ indem ins ist jede jedem jeden jeder jedes jemand jetzt kann kannst kein keine k
 können könnte könnten mal man manche mehr mein meine meinem meinen meiner mich mir mit muss müssen
 musste nach nachdem neben nein nicht nichts noch nun nur oben oder ohne schon sehr sein seine seinem
 seinen seiner seit sich sie sind sobald sodass soll sollen sollte sollten sondern sonst soweit über
-uns unser unsere unserem unseren unserer unter vom von vor wann war waren warum was wegen weil weiter
-welche welchem welchen welcher welches wem wen wenn wer werde werden werdet weshalb wie wieder will
-wir wird wirklich wirst wo wollen wollte worden wurde wurden während wäre würde würden zum zur zwar
-zwischen
+uns unser unsere unserem unseren unserer unter vom von vor wann war waren warum was wegen weil
+weiter welche welchem welchen welcher welches wem wen wenn wer werde werden werdet weshalb wie
+wieder will wir wird wirklich wirst wo wollen wollte worden wurde wurden während wäre würde würden zum zur
+zwar zwischen
 """
 
-fr = """
+_FRENCH: Final = """
 afin ainsi alors après assez aucun aucune aujourd auprès aussi autre autres aux avait avant avec
 avez avoir avons ayant beaucoup bien car ceci cela celle celles celui cent cependant certains ces
 cet cette ceux chaque chez comme comment contre dans davantage delà depuis des dès donc dont
@@ -48,7 +54,7 @@ sont sous suis suite sur tandis tant tel telle tellement telles tels toi ton tou
 toute toutefois toutes très trop une unes vais vers veut veux voici voilà vont vos votre vous
 """
 
-es = """
+_SPANISH: Final = """
 ahora algo alguien algún alguna algunas alguno algunos allí ante antes aquel aquella aquello aquí
 así aún aunque bajo bastante bien cada casi como cómo con contra cual cuál cuales cualquier cuando
 cuándo cuanto cuánto cuyo dado debe deben debido decir del desde después donde dónde dos durante
@@ -64,9 +70,13 @@ todo todos tras tres una unas uno unos usted ustedes varias varios vez veces vos
 vuestro
 """
 
-letters = """
+_LETTERS: Final = """
 atentamente bonjour bonsoir buenas buenos cordialement cordiales danke dear días estimado estimados
 favor freundliche freundlichen friendly geehrte geehrten gracias greetings gruß grüße grüßen guten
 hallo hello hey hola kind merci morning plaît please regards saludo saludos salutations sehr
 sincerely tag tardes team thank thanks thx vielen
 """
+
+STOP_WORDS: Final = frozenset(
+    word for words in (_ENGLISH, _GERMAN, _FRENCH, _SPANISH, _LETTERS) for word in words.split()
+)
