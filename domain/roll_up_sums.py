@@ -62,15 +62,19 @@ class Changes:
             add_customers(names, cell)
 
     def buckets(self) -> Iterator[tuple[Bucket, Sums]]:
-        """Each bucket, and by how much it changes; whoever gets the sums may change them."""
-        levels: dict[str, Mapping[Any, Sums]] = {FINEST: self._shifts}
-        finer: Mapping[Any, Sums] = self._shifts
-        for level in _COARSER:
-            finer = levels[level] = _summed(level, finer)
-        for level, by_begin in levels.items():
-            for at, sums in by_begin.items():
+        """Each bucket, and by how much it changes; whoever gets the sums may change them.
+
+        It empties what was added: sums of two levels are in memory at once, and those that were
+        given away are not.
+        """
+        finer: dict[Any, Sums] = self._shifts
+        for level, coarser in zip((FINEST, *_COARSER), (*_COARSER, None), strict=True):
+            above = {} if coarser is None else _summed(coarser, finer)
+            while finer:
+                at, sums = finer.popitem()
                 for slot, part in enumerate(_parts(sums, _SLOTS.get(level, 1))):
                     yield Bucket(self._tenant_id, level, at, slot), part
+            finer = above
 
 
 def begin_of(level: str, moment: datetime) -> datetime:
@@ -108,7 +112,7 @@ def _take_in(changes: Sums, before: Mapping[str, Any]) -> None:
     add_customers(changes.names, names)
 
 
-def _summed(level: str, finer: Mapping[datetime, Sums]) -> Mapping[datetime | None, Sums]:
+def _summed(level: str, finer: Mapping[datetime, Sums]) -> dict[datetime | None, Sums]:
     """The sums of a level, made of those of a finer one; the bucket of all has no begin."""
     above: defaultdict[datetime | None, Sums] = defaultdict(Sums.empty)
     for at, sums in finer.items():

@@ -37,8 +37,8 @@ musste nach nachdem neben nein nicht nichts noch nun nur oben oder ohne schon se
 seinen seiner seit sich sie sind sobald sodass soll sollen sollte sollten sondern sonst soweit über
 uns unser unsere unserem unseren unserer unter vom von vor wann war waren warum was wegen weil
 weiter welche welchem welchen welcher welches wem wen wenn wer werde werden werdet weshalb wie
-wieder will wir wird wirklich wirst wo wollen wollte worden wurde wurden während wäre würde würden zum zur
-zwar zwischen
+wieder will wir wird wirklich wirst wo wollen wollte worden wurde wurden während wäre würde würden
+zum zur zwar zwischen
 """
 
 _FRENCH: Final = """
