@@ -6,6 +6,8 @@ begin alike, `*` is any word, and fillers may be passed over.  All the places to
 """
 
 from collections.abc import Iterable
+from itertools import compress, repeat
+from operator import is_not
 from typing import Final, TypeAlias, get_args
 
 from domain.phrases import Node, Phrase, phrases_of
@@ -72,14 +74,14 @@ class PhraseSearch:
         marks: list[int] = []
         if language not in self._openers:
             self._openers[language] = self._first_states(language)
-        openers = map(self._openers[language].get, words)
-        begun = [(at, state) for at, state in enumerate(openers) if state is not None]
+        openers = list(map(self._openers[language].get, words))
+        begun = compress(enumerate(openers), map(is_not, openers, repeat(None)))
         words = [*words, BREAK]  # no phrase reaches beyond the end
         end = 0
         for at, state in begun:
             if state is _PAUSE:
                 marks.append(at)
-            elif at >= end:
+            elif state is not None and at >= end:
                 after = state.get(words[at + 1], state.otherwise)
                 if after is not None or state.rules:
                     rules, reached = self._longest(state, words, at + 1)
