@@ -15,6 +15,7 @@ _LONGEST: Final = {
     "quarter": timedelta(minutes=QUARTER_MINUTES),
 }
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
+_COARSEST: Final = next(reversed(LEVELS))
 
 
 class Span(NamedTuple):
@@ -43,27 +44,84 @@ class Span(NamedTuple):
 
 
 _NOTHING: Final = Span(_LAST, _LAST)
+CUT: Final = "cut"  # the level of what no sum is of: tickets are recounted
+
+
+class Part(NamedTuple):
+    """Sums of a level, or tickets of a cut, that are added (1) or taken away again (-1)."""
+
+    level: str
+    span: Span
+    sign: int = 1
 
 
 class Cover(NamedTuple):
-    """Sums by level, all of them inside `whole`, and `cuts` in which tickets are recounted."""
+    """What a range is added up from; `whole` is what its sums cover, all signs counted."""
 
-    levels: tuple[tuple[str, Span], ...]
+    sums: tuple[Part, ...]
     whole: Span
-    cuts: tuple[Span, ...]
+    cuts: tuple[Part, ...]
 
 
-def cover(span: Span) -> Cover:
-    """The fewest sums for a range, and at most two cut ends, each shorter than a shift."""
+def cover(span: Span, months: Span | None = None) -> Cover:
+    """The fewest sums for a range, and at most two cut ends, each at most half a shift.
+
+    Each end is moved to the nearest begin of a shift, of a day and of a month: what a move adds is
+    taken away, what it leaves out is added.  Where most of the `months` of which there are sums are
+    in the range, the others are taken away from the sum of everything.
+    """
     if span == Span(None, None):
-        return Cover(((ALL, span),), span, ())
-    whole = [_whole(level, span) for level in LEVELS]
-    levels = [
-        (level, part)
-        for level, inside, coarser in zip(LEVELS, whole, [*whole[1:], _NOTHING], strict=True)
-        for part in _minus(inside, coarser)
+        return Cover((Part(ALL, span),), span, ())
+    if span.is_empty:
+        return Cover((), _NOTHING, ())
+    moved = [span]
+    for level in LEVELS:
+        if not moved[-1].is_empty:
+            moved.append(Span(*(_nearest(level, end) for end in moved[-1])))
+    levels = (CUT, *LEVELS)
+    parts = [
+        part
+        for level, finer, coarser in zip(levels, moved, [*moved[1:], _NOTHING], strict=False)
+        for part in _between(level, finer, coarser)
     ]
-    return Cover(tuple(levels), whole[0], tuple(_minus(span, whole[0])))
+    if len(moved) > len(LEVELS) and not moved[-1].is_empty and _is_most(moved[-1], months):
+        parts.remove(Part(_COARSEST, moved[-1]))
+        parts += [Part(ALL, Span(None, None)), *_around(moved[-1])]
+    return Cover(
+        tuple(part for part in parts if part.level != CUT),
+        moved[1],
+        tuple(part for part in parts if part.level == CUT),
+    )
+
+
+def _between(level: str, finer: Span, coarser: Span) -> Iterator[Part]:
+    """What leads from the coarser span to the finer one."""
+    if coarser.is_empty:
+        if not finer.is_empty:
+            yield Part(level, finer)
+        return
+    for first, then in ((finer.begin, coarser.begin), (coarser.end, finer.end)):
+        if first is not None and then is not None and first != then:
+            yield Part(level, Span(*sorted((first, then))), 1 if first < then else -1)
+
+
+def _around(span: Span) -> Iterator[Part]:
+    """All months outside, taken away."""
+    if span.begin is not None:
+        yield Part(_COARSEST, Span(None, span.begin), -1)
+    if span.end is not None:
+        yield Part(_COARSEST, Span(span.end, None), -1)
+
+
+def _is_most(span: Span, months: Span | None) -> bool:
+    """True if fewer of the months are outside than inside."""
+    if months is None or months.begin is None or months.end is None:
+        return False
+    inside = span.within(months.begin, months.end)
+    if inside.is_empty or inside.begin is None or inside.end is None:
+        return False
+    length = inside.end - inside.begin
+    return length > months.end - months.begin - length
 
 
 def quarterly(span: Span, begins: Iterable[datetime]) -> Cover:
@@ -72,24 +130,19 @@ def quarterly(span: Span, begins: Iterable[datetime]) -> Cover:
     Where a part does not begin with a quarter of an hour, nothing but a recount is exact.
     """
     if span.is_empty or any(_floor("quarter", begin) != begin for begin in begins):
-        return Cover((), _NOTHING, () if span.is_empty else (span,))
-    whole = _whole("quarter", span)
-    begin = None if whole.begin is None else _floor(FINEST, whole.begin)
-    return Cover(((FINEST, Span(begin, whole.end)),), whole, tuple(_minus(span, whole)))
+        return Cover((), _NOTHING, () if span.is_empty else (Part(CUT, span),))
+    begin = None if span.begin is None else _ceiling("quarter", span.begin)
+    whole = Span(begin, None if span.end is None else _floor("quarter", span.end))
+    first = None if begin is None else _floor(FINEST, begin)
+    cuts = tuple(_between(CUT, span, whole))
+    return Cover((Part(FINEST, Span(first, whole.end)),), whole, cuts)
 
 
-def _whole(level: str, span: Span) -> Span:
-    """The whole buckets of a level that are inside."""
-    begin = None if span.begin is None else _ceiling(level, span.begin)
-    return Span(begin, None if span.end is None else _floor(level, span.end))
-
-
-def _minus(outer: Span, inner: Span) -> Iterator[Span]:
-    parts = [outer] if inner.is_empty else []
-    if not inner.is_empty:
-        before, after = Span(outer.begin, inner.begin), Span(inner.end, outer.end)
-        parts = [part for part, cut in ((before, inner.begin), (after, inner.end)) if cut]
-    yield from (part for part in parts if not part.is_empty)
+def _nearest(level: str, moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    before, behind = _floor(level, moment), _ceiling(level, moment)
+    return before if moment - before <= behind - moment else behind
 
 
 def _floor(level: str, moment: datetime) -> datetime:

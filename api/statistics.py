@@ -52,7 +52,8 @@ async def count_tickets(scope: TenantScope, chosen: TicketRange, now: datetime) 
     """
     sums, tickets = await scope.roll_ups(), await scope.tickets()
     hours = last_hours(now, chosen.zone)
-    stages = _stages(RollUps(sums, tickets, chosen.span), hours, chosen)
+    rows = await RollUps(sums, tickets, chosen.span).with_months()
+    stages = _stages(rows, hours, chosen)
     found = await tickets.aggregate({}, stages)
     if not found:
         raise TenantNotFoundError(scope.tenant_id)
