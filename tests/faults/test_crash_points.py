@@ -51,7 +51,7 @@ async def test_death_at_a_boundary_of_a_crawl(
 ) -> None:
     with HelpdeskServer(HelpdeskSettings(tickets=900, limit=0)) as helpdesk:
         async with scenario(
-            settings, tmp_path, helpdesk_url=helpdesk.url, lease_seconds=2.0
+            settings, tmp_path, helpdesk_url=helpdesk.url, lease_seconds=5.0
         ) as running:
             running.start("projector", "worker", **SESSION)
             await _crawl(running)
