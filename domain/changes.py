@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from domain.comparison import COMPARED, changes_between, has_changed, observed_ticket
 from domain.events import (
-    SCHEMA_VERSION,
     ChangeEvent,
     ChangeType,
     Ticket,
+    schema_version_of,
 )
 from domain.identity import change_event_id
 from domain.records import Deleted, Observed, Provenance
@@ -179,7 +179,7 @@ def _event(
     return ChangeEvent(
         id=change_event_id(record.key, version),
         type=type_,
-        schema_version=SCHEMA_VERSION,
+        schema_version=schema_version_of(type_, after),
         tenant_id=about.tenant_id,
         external_id=about.external_id,
         version=version,

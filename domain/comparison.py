@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from domain.events import Change, Classification, Ticket
 from domain.instants import rfc3339
 from domain.labels import Labels
@@ -13,7 +15,12 @@ _SHOWN: Final = (*COMPARED, "deleted_at", "urgency", "sentiment", "requires_acti
 
 
 def observed_ticket(before: Ticket | None, record: Observed) -> Ticket:
-    """The ticket as observed; while its text stays, so do its labels, whatever today's rules."""
+    """The ticket as observed; while its text stays, so do its labels, whatever today's rules.
+
+    Of an erased ticket sources show neither text nor customer any more.
+    """
+    if before is not None and before.erased_at is not None:
+        return _erased_ticket(before, record)
     seen, labels = record.ticket, record.labels
     fields = seen.fields
     same_text = (
@@ -32,6 +39,18 @@ def observed_ticket(before: Ticket | None, record: Observed) -> Ticket:
         sentiment=before.sentiment if before and same_text else labels.sentiment,
         requires_action=before.requires_action if before and same_text else labels.requires_action,
         classification=before.classification if before and same_text else _evidence(labels),
+    )
+
+
+def _erased_ticket(before: Ticket, record: Observed) -> Ticket:
+    seen = record.ticket
+    return replace(
+        before,
+        source=seen.fields.source,
+        status=seen.fields.status,
+        created_at=seen.fields.created_at,
+        updated_at=seen.updated_at,
+        deleted_at=None,
     )
 
 

@@ -15,9 +15,12 @@ from domain.labels import Match, Sentiment, Urgency
 from domain.records import Cause, RunOutcome
 from domain.upcasting import UPCASTERS, upcast
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+# An event has the least version whose readers understand it: 2 if it is about an erased ticket.
+PLAIN_VERSION: Final = 1
+READ_AS_THEY_ARE: Final = frozenset({PLAIN_VERSION, SCHEMA_VERSION})
 
-ChangeType = Literal["created", "updated", "deleted", "restored"]
+ChangeType = Literal["created", "updated", "deleted", "restored", "erased"]
 
 
 class Classification(msgspec.Struct, frozen=True):
@@ -27,8 +30,11 @@ class Classification(msgspec.Struct, frozen=True):
     ruleset_version: int
 
 
-class Ticket(msgspec.Struct, frozen=True):
-    """A ticket after a change.  `updated_at` is the source's, as of the last change."""
+class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A ticket after a change.  `updated_at` is the source's, as of the last change.
+
+    Since `erased_at` it has neither text nor customer, whatever sources show.
+    """
 
     source: str | None
     customer_id: str | None
@@ -42,6 +48,7 @@ class Ticket(msgspec.Struct, frozen=True):
     sentiment: Sentiment
     requires_action: bool
     classification: Classification
+    erased_at: datetime | None = None
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -116,6 +123,12 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[LogRecord] = msgspec.json.Decoder(LogRecord)
 
 
+def schema_version_of(type_: ChangeType, ticket: Ticket) -> int:
+    """What a reader must understand to apply an event of this type that leaves this ticket."""
+    erased = type_ == "erased" or ticket.erased_at is not None
+    return SCHEMA_VERSION if erased else PLAIN_VERSION
+
+
 def encode(record: LogRecord) -> bytes:
     """`record` as it stands on `tickets.changes`."""
     return _ENCODER.encode(record)
@@ -132,7 +145,7 @@ def decode(value: bytes | None) -> LogRecord:
         record = _DECODER.decode(value or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _earlier(value or b"", error)
-    if isinstance(record, ChangeEvent) and record.schema_version != SCHEMA_VERSION:
+    if isinstance(record, ChangeEvent) and record.schema_version not in READ_AS_THEY_ARE:
         return _earlier(value or b"", None)
     return record
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from domain.changes import Decision
 from domain.comparison import changes_between
-from domain.events import SCHEMA_VERSION, ChangeEvent, Classification, Ticket
+from domain.events import PLAIN_VERSION, ChangeEvent, Classification, Ticket
 from domain.identity import change_event_id
 from domain.labels import Labels
 from domain.records import Provenance, Reclassified
@@ -50,7 +50,7 @@ def reclassify(state: TicketState, record: Reclassified) -> Decision:
     event = ChangeEvent(
         id=change_event_id(record.key, version),
         type="updated",
-        schema_version=SCHEMA_VERSION,
+        schema_version=PLAIN_VERSION,
         tenant_id=record.tenant_id,
         external_id=record.external_id,
         version=version,
@@ -68,9 +68,12 @@ def reclassify(state: TicketState, record: Reclassified) -> Decision:
 
 
 def _applies(state: TicketState, labels: Labels) -> bool:
-    """True if the ticket is live, the rules are newer than its own, and say something else."""
+    """True if the ticket is live, the rules are newer than its own, and say something else.
+
+    An erased ticket has no text to judge: its labels stay.
+    """
     ticket = state.ticket
-    if ticket is None or not state.is_live:
+    if ticket is None or not state.is_live or ticket.erased_at is not None:
         return False
     if labels.ruleset_version <= ticket.classification.ruleset_version:
         return False

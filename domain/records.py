@@ -22,6 +22,11 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     offset: int
 
+    @property
+    def place(self) -> str:
+        """The name of its raw partition; one that is replayed has another name."""
+        return f"{self.epoch}/{self.partition}"
+
 
 class Provenance(msgspec.Struct, frozen=True):
     """Who says it: the CloudEvents `source`, `id` and `time`, the cause and the run."""
@@ -87,6 +92,21 @@ class Reclassified(msgspec.Struct, frozen=True, tag="ticket.reclassified", tag_f
         return ticket_key(self.tenant_id, self.external_id)
 
 
+class Erased(msgspec.Struct, frozen=True, tag="ticket.erased", tag_field="type"):
+    """An operator has a ticket's text and customer erased; `lifted`: lets sources show it again."""
+
+    provenance: Provenance
+    tenant_id: str
+    external_id: str
+    lifted: bool = False
+    origin: Origin | None = None
+
+    @property
+    def key(self) -> str:
+        """`tenant:external_id`."""
+        return ticket_key(self.tenant_id, self.external_id)
+
+
 class RunEnded(msgspec.Struct, frozen=True, tag="run.ended", tag_field="type"):
     """The last record of a run on one partition: `records` of it stand before this marker."""
 
@@ -99,7 +119,9 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run.ended", tag_field="type"):
     origin: Origin | None = None
 
 
-ClassifiedRecord: TypeAlias = Observed | Deleted | Reclassified | Refused | RunEnded
+# What a record says of one ticket.
+TicketRecord: TypeAlias = Observed | Deleted | Reclassified | Erased
+ClassifiedRecord: TypeAlias = TicketRecord | Refused | RunEnded
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[ClassifiedRecord] = msgspec.json.Decoder(ClassifiedRecord)

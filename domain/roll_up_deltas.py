@@ -1,14 +1,21 @@
 """Deltas: by how much a batch of change events changes the sums over tickets."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from domain.events import ChangeEvent
 from domain.keywords import words_of
-from domain.roll_ups import CustomerSums, LabelSums, Standing, shift_of, standings
+from domain.roll_ups import (
+    CustomerSums,
+    LabelSums,
+    Standing,
+    shift_of,
+    standing_of,
+    standings,
+)
 
 Sign: TypeAlias = int  # 1: came, -1: went
 
@@ -81,9 +88,31 @@ class RollUpChanges:
         self._open: dict[tuple[str, int], Delta] = {}
         self._full: list[Delta] = []
 
-    def apply(self, event: ChangeEvent, partition: int) -> None:
-        """Add an event; each may be added once only, and only if it applies."""
+    def apply(
+        self, event: ChangeEvent, partition: int, stored: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add an event; each may be added once only, and only if it applies.
+
+        Of an erasure `stored` is the document before it.
+        """
         before, after = standings(event)
+        if event.type == "erased":
+            before = standing_of(stored)
+        self._move(event, partition, before, after)
+
+    def replace(
+        self,
+        event: ChangeEvent,
+        partition: int,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+    ) -> None:
+        """Add what an erasure that is parked makes of the document."""
+        self._move(event, partition, standing_of(before), standing_of(after))
+
+    def _move(
+        self, event: ChangeEvent, partition: int, before: Standing | None, after: Standing | None
+    ) -> None:
         if before == after:
             return
         place = event.tenant_id, partition

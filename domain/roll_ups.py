@@ -1,10 +1,12 @@
 """Roll-ups: sums over live tickets from which the statistics are answered, however many there are.
 
 A change event moves a ticket from one set of sums to another.  What the ticket was before follows
-from the event alone: it names the old value of every field that counts.
+from the event alone: it names the old value of every field that counts.  Only an erasure does not:
+what it takes out of the sums is in the document that it changes.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -131,6 +133,13 @@ def shift_of(moment: datetime) -> datetime:
     """The begin of the six hours that `moment` is in: the finest of sums but for quarters."""
     hour = moment.hour // SHIFT_HOURS * SHIFT_HOURS
     return moment.replace(hour=hour, minute=0, second=0, microsecond=0)
+
+
+def standing_of(document: Mapping[str, Any] | None) -> Standing | None:
+    """What counts of the ticket that a document of `tickets` holds; None if it is not live."""
+    if document is None or document["deleted_at"] is not None:
+        return None
+    return Standing(**{name: document[name] for name in Standing._fields})
 
 
 def standings(event: ChangeEvent) -> tuple[Standing | None, Standing | None]:

@@ -92,6 +92,9 @@ def relearn(state: TicketState, event: ChangeEvent) -> TicketState:
     if event.cause == "reclassify":
         # Nobody saw the ticket: only its labels are others.
         return learnt
+    if event.cause == "erase":
+        erased = event.type == "erased"
+        return msgspec.structs.replace(learnt, insisted=None) if erased else learnt
     seen = learnt.with_recent(fingerprint(event.source, event.source_event_id))
     learnt = msgspec.structs.replace(learnt, recent=seen.rjust(_MEMORY_BYTES, b"\x00"))
     if event.type == "deleted":

@@ -12,8 +12,14 @@ from domain.errors import NewerEventError, UndecodableEventError
 Members: TypeAlias = dict[str, Any]
 Upcaster: TypeAlias = Callable[[Members], Members]
 
+
+def _same(members: Members) -> Members:
+    """Version 2 added erasures: whatever is of version 1 reads the same."""
+    return members
+
+
 # By the version that a step reads; it makes the next one.  Version 1 is the first there is.
-UPCASTERS: Final[Mapping[int, Upcaster]] = {}
+UPCASTERS: Final[Mapping[int, Upcaster]] = {1: _same}
 
 
 def upcast(

@@ -38,6 +38,7 @@ class Account:
     _wrong: int = 0
     _faults: list[Difference] = field(default_factory=list)
     _rewritten: set[int] = field(default_factory=set)
+    _left: dict[int, Document] = field(default_factory=dict)
 
     def add(self, fact: Fact, value: bytes | None, place: str) -> None:
         """Take in the next record of the key, which stands at `place`."""
@@ -68,10 +69,23 @@ class Account:
 
     def _apply(self, fact: Fact) -> None:
         self._expected = fact.document
-        if fact.entry is not None and self.found_entries.get(fact.version) != digest(fact.entry):
+        if fact.erases:
+            self._begin_anew()
+        if fact.entry is not None:
+            self._compare(fact.version, fact.entry)
+            self._left[fact.version] = fact.left or fact.entry
+
+    def _begin_anew(self) -> None:
+        """Of the entries before an erasure nothing is expected but what it left of them."""
+        self._wrong, self.wrong_entries = 0, {}
+        for version, entry in self._left.items():
+            self._compare(version, entry)
+
+    def _compare(self, version: int, entry: Document) -> None:
+        if self.found_entries.get(version) != digest(entry):
             self._wrong += 1
             if len(self.wrong_entries) < _ENTRIES:
-                self.wrong_entries[fact.version] = fact.entry
+                self.wrong_entries[version] = entry
 
     def _repeat(self, version: int, value: bytes | None, place: str) -> None:
         if self._stamps[version - 1] != stamp(value) and version not in self._rewritten:

@@ -6,6 +6,7 @@ from typing import Final
 from domain.dead_letters import Letter, read_letter
 from infra import crash_points
 from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
+from infra.erased_letters import without_erased
 from infra.kafka import Record
 from infra.letters import store_letters
 from infra.mongo import Mongo, transaction
@@ -34,7 +35,8 @@ class DeadLettersStep:
         letters = [read_record(record) for records in taken.values() for record in records]
         moves = moves_behind(taken, checkpoints)
         async with transaction(await self._owners.session()) as session:
-            await store_letters(self._mongo, letters, session)
+            kept = await without_erased(self._mongo, letters, session)
+            await store_letters(self._mongo, kept, session)
             crash_points.reached("letters_written")
             await self._checkpoints.advance(moves, session)
         crash_points.reached("letters_committed")

@@ -14,7 +14,9 @@ from domain.errors import UndecodableEventError
 
 Document: TypeAlias = dict[str, Any]
 
-_READABLE: Final = (1,)
+_READABLE: Final = (1, 2)
+# What an erasure takes, and what stands in its place.
+_TAKEN: Final = {"subject": "", "message": "", "customer_id": None}
 _MOMENTS: Final = ("created_at", "updated_at", "deleted_at")
 _PLAIN: Final = (
     *("source", "customer_id", "subject", "message", "status"),
@@ -29,7 +31,8 @@ _COUNTERS: Final = (
 class Fact(NamedTuple):
     """What one record says: the document after it, and its entry in the history, if it has one.
 
-    `key` is the document's `_id`, `record_key` the key that the record must have.
+    `key` is the document's `_id`, `record_key` the key that the record must have.  `left` is the
+    entry once an erasure follows, and `erases` says that this record is one.
     """
 
     key: str
@@ -38,6 +41,8 @@ class Fact(NamedTuple):
     version: int
     document: Document
     entry: Document | None
+    left: Document | None = None
+    erases: bool = False
 
 
 def read_change(value: bytes | None) -> Fact | None:
@@ -117,7 +122,23 @@ def _change(said: Mapping[str, Any]) -> Fact:
         "occurred_at": _moment(said["occurred_at"]),
         "observed_at": observed_at,
     }
-    return Fact(key, said["tenant_id"], key, version, document, entry)
+    if ticket.get("erased_at") is not None:
+        document["erased_at"] = _moment(ticket["erased_at"])
+    left, erases = _left_of(entry), said["type"] == "erased"
+    return Fact(key, said["tenant_id"], key, version, document, entry, left, erases)
+
+
+def _left_of(entry: Document) -> Document:
+    """An entry of the history without what it says of text and customer."""
+    if not any(change["field"] in _TAKEN for change in entry["changes"]):
+        return entry
+    changes = [
+        {**change, "old": _TAKEN[change["field"]], "new": _TAKEN[change["field"]]}
+        if change["field"] in _TAKEN
+        else change
+        for change in entry["changes"]
+    ]
+    return {**entry, "changes": changes}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from projections.log_facts import Document, Fact
 
 _DIGEST_BYTES: Final = 16
 _STAMP_BYTES: Final = 8
-_HEAD_BYTES: Final = 2 * _DIGEST_BYTES
+_HEAD_BYTES: Final = 3 * _DIGEST_BYTES
 NO_ENTRIES: Final = bytes(_DIGEST_BYTES)
 
 
@@ -60,7 +60,8 @@ class Fold:
     """
 
     def __init__(self) -> None:
-        # Per key: the digest of the document, that of its entries, and a stamp per version.
+        # Per key: the digest of the document, that of its entries, that of what an erasure would
+        # leave of them, and a stamp per version.
         self._states: dict[str, bytearray] = {}
         self._broken: set[str] = set()
         self.suspects: set[str] = set()
@@ -82,8 +83,7 @@ class Fold:
         else:
             state[:_DIGEST_BYTES] = digest(fact.document)
             if fact.entry is not None:
-                chain = bytes(state[_DIGEST_BYTES:_HEAD_BYTES])
-                state[_DIGEST_BYTES:_HEAD_BYTES] = chained(chain, fact.entry)
+                _chain(state, fact, fact.entry)
             state += stamp(value)
         return is_new
 
@@ -96,5 +96,13 @@ class Fold:
         state = self._states[key]
         version = (len(state) - _HEAD_BYTES) // _STAMP_BYTES
         return Expected(
-            version, bytes(state[:_DIGEST_BYTES]), bytes(state[_DIGEST_BYTES:_HEAD_BYTES])
+            version, bytes(state[:_DIGEST_BYTES]), bytes(state[_DIGEST_BYTES : 2 * _DIGEST_BYTES])
         )
+
+
+def _chain(state: bytearray, fact: Fact, entry: Document) -> None:
+    """Continue both digests of a history; behind an erasure there is but what it left."""
+    whole = bytes(state[_DIGEST_BYTES : 2 * _DIGEST_BYTES])
+    left = bytes(state[2 * _DIGEST_BYTES : _HEAD_BYTES])
+    state[_DIGEST_BYTES : 2 * _DIGEST_BYTES] = chained(left if fact.erases else whole, entry)
+    state[2 * _DIGEST_BYTES : _HEAD_BYTES] = chained(left, fact.left or entry)

@@ -56,7 +56,7 @@ class SecondLook:
         return offset
 
     async def _differences(self, account: Account) -> list[Difference]:
-        # Entries are written once, so that these need no snapshot.
+        # Entries are written once, but for an erasure, so that these need no snapshot.
         entries = {
             version: await self._stored.entry(account.key, version)
             for version in account.wrong_entries

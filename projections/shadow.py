@@ -17,7 +17,7 @@ from infra.kafka import Record
 from infra.mongo import Mongo, Session, transaction
 from infra.read_models import TICKETS, Generation, Projection
 from projections.ingestion_logs import AuditModel
-from projections.ticket_models import TicketModels, fold_events, keys_of
+from projections.ticket_models import TicketModels, keys_of
 
 Slices = Mapping[int, Sequence[Record]]
 
@@ -66,7 +66,8 @@ class TicketWriter:
         if self._applied is None:
             fold = await self._models.fold(generation, wanted, keys_of(wanted), (), session)
         else:
-            fold = fold_events(TicketsFold(self._applied, set()), wanted)
+            remembered = TicketsFold(self._applied, set())
+            fold = await self._models.fold_over(remembered, generation, wanted, session)
             if len(self._applied) > _MOST_REMEMBERED:
                 self._applied = None
         if fold.parking:

@@ -6,16 +6,18 @@ import msgspec
 import structlog
 from pymongo.errors import PyMongoError
 
-from domain.events import ChangeEvent, RunMarker, decode, encode
+from domain.events import RunMarker, decode
 from domain.topics import CHANGES
 from infra import collections, crash_points, dead_letters
 from infra.checkpoints import Checkpoint, after, moves_behind
+from infra.erased_letters import erase_letters
 from infra.kafka import Record
 from infra.mongo import Mongo, Session, insert_missing, transaction
 from infra.owners import Owners
 from infra.publisher import Publisher
 from infra.read_models import ProjectionCheckpoints
 from infra.settlement import Settlement
+from projections.parking import Parking
 from projections.ticket_models import TicketModels, keys_of
 
 log = structlog.get_logger()
@@ -38,6 +40,7 @@ class TicketsStep:
         self._publisher = publisher
         self._settlement = settlement
         self._partitions = partitions
+        self._parking = Parking(mongo)
         self._owners = Owners(mongo)
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
@@ -55,11 +58,13 @@ class TicketsStep:
         markers = [m for records in decoded.values() for m in records if isinstance(m, RunMarker)]
         async with transaction(await self._owners.session()) as session:
             generation = await self._checkpoints.active(session)
-            parked = await self._parked(keys, session)
+            parked = await self._parking.parked(keys, session)
             fold = await self._models.fold(generation, decoded, keys, parked, session)
             crash_points.reached("projector_folded")
             await self._models.write(generation, fold, session)
-            await self._park(fold.parking, session)
+            await self._parking.park(fold, session)
+            if fold.erased:
+                await erase_letters(self._mongo, fold.erased, session)
             await self._settle(markers, session)
             crash_points.reached("projector_written")
             await self._checkpoints.advance(moves, session)
@@ -67,23 +72,6 @@ class TicketsStep:
         crash_points.reached("projector_committed")
         await self._close({marker.job_id for marker in markers})
         return after(moves)
-
-    async def _parked(self, keys: Sequence[str], session: Session) -> list[str]:
-        wanted = {"key": {"$in": keys}}
-        parked: list[str] = await self._mongo[collections.PARKED].distinct(
-            "key", wanted, session=session
-        )
-        return parked
-
-    async def _park(self, events: Iterable[ChangeEvent], session: Session) -> None:
-        waiting = {f"{event.key}:{event.version}": event for event in events}
-        if waiting:
-            log.error("tickets_parked", events=sorted(waiting)[:20], count=len(waiting))
-            rows = [
-                {"_id": id_, "key": e.key, "tenant_id": e.tenant_id, "value": encode(e)}
-                for id_, e in waiting.items()
-            ]
-            await insert_missing(self._mongo[collections.PARKED], rows, session)
 
     async def _settle(self, markers: Iterable[RunMarker], session: Session) -> None:
         rows = {

@@ -5,18 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from domain.changes import decide
+from domain.erasure import erase
 from domain.events import ChangeEvent, LogRecord, RunMarker, Tally, encode
 from domain.reclassification import reclassify
 from domain.records import (
     LIVE,
     ClassifiedRecord,
     Deleted,
+    Erased,
     Observed,
     Origin,
     Provenance,
     Reclassified,
     Refused,
     RunEnded,
+    TicketRecord,
 )
 from domain.ticket_state import TicketState
 
@@ -76,7 +79,7 @@ class PartitionFold:
     def _is_new(self, origin: Origin | None) -> bool:
         if origin is None:
             return True
-        place = raw_place(origin)
+        place = origin.place
         if origin.offset <= self.raw_high.get(place, -1):
             return False
         if origin.epoch and place not in self.raw_high:
@@ -91,20 +94,23 @@ class PartitionFold:
 
     def _apply(self, record: ClassifiedRecord) -> None:
         match record:
-            case Observed() | Deleted() | Reclassified():
+            case Observed() | Deleted() | Reclassified() | Erased():
                 self._decide(record)
             case Refused():
                 self._count(record.job_id, "rejected")
             case RunEnded():
                 self._end_run(record)
 
-    def _decide(self, record: Observed | Deleted | Reclassified) -> None:
+    def _decide(self, record: TicketRecord) -> None:
         key = record.key
         state = self.states.get(key) or unknown_ticket(record)
-        if isinstance(record, Reclassified):
-            decision = reclassify(state, record)
-        else:
-            decision = decide(state, record, complete_run_before(record, self.jobs))
+        match record:
+            case Reclassified():
+                decision = reclassify(state, record)
+            case Erased():
+                decision = erase(state, record)
+            case _:
+                decision = decide(state, record, complete_run_before(record, self.jobs))
         if decision.state is not state:
             self.known_versions.setdefault(key, state.version if key in self.states else -1)
             self.states[key] = decision.state
@@ -185,12 +191,7 @@ def _run(
     return job if job and tenant_id in (None, job["tenant_id"]) else None
 
 
-def raw_place(origin: Origin) -> str:
-    """The key of `raw_high` for a record of this origin; a replay has marks of its own."""
-    return f"{origin.epoch}/{origin.partition}"
-
-
-def unknown_ticket(record: Observed | Deleted | Reclassified) -> TicketState:
+def unknown_ticket(record: TicketRecord) -> TicketState:
     """The state of a ticket before its first record."""
     about = record.ticket if isinstance(record, Observed) else record
     return TicketState(tenant_id=about.tenant_id, external_id=about.external_id)

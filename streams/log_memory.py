@@ -14,7 +14,7 @@ from infra.kafka import Record
 from infra.log_reader import LogReader
 from infra.mongo import Session, transaction
 from streams.change_outbox import origin_of
-from streams.fold import PartitionFold, raw_place
+from streams.fold import PartitionFold
 from streams.state_store import StateStore
 
 log = structlog.get_logger()
@@ -94,7 +94,7 @@ def _raw_high(checkpoint: Checkpoint, records: list[Record]) -> dict[str, int]:
     high: dict[str, int] = dict(checkpoint.extra.get(RAW_HIGH) or {})
     for record in records:
         if origin := origin_of(record.headers):
-            place = raw_place(origin)
+            place = origin.place
             high[place] = max(high.get(place, -1), origin.offset)
     return high
 

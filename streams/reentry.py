@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from domain.identity import partition_of
-from domain.records import Deleted, Observed, Reclassified, encode_record
+from domain.records import TicketRecord, encode_record
 from domain.topics import CLASSIFIED
 from infra.checkpoints import Checkpoints
 from infra.kafka import Outgoing
 from infra.mongo import Mongo
 from infra.publisher import Publisher
-
-Reentering: TypeAlias = Observed | Deleted | Reclassified
 
 _MOST_AHEAD: Final = 2000
 _PAUSE_SECONDS: Final = 0.1
@@ -21,7 +19,7 @@ _PAUSE_SECONDS: Final = 0.1
 class Takes(Protocol):
     """Where records go that are sent again, or only looked at."""
 
-    async def take(self, records: Sequence[Reentering]) -> None:
+    async def take(self, records: Sequence[TicketRecord]) -> None:
         """Return when all of `records` are taken care of."""
 
 
@@ -37,7 +35,7 @@ class Reentry:
         self._partitions = partitions
         self._checkpoints = Checkpoints(mongo, "sync", CLASSIFIED)
 
-    async def take(self, records: Sequence[Reentering]) -> None:
+    async def take(self, records: Sequence[TicketRecord]) -> None:
         """Return when Kafka has the records, and the sync agent is not far behind them."""
         batch: dict[int, list[Outgoing]] = {}
         for record in records:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.changes import decide
-from domain.records import Deleted, Observed, Reclassified
+from domain.records import Deleted, Observed, TicketRecord
 from domain.ticket_state import TicketState
 from infra.mongo import Mongo
-from streams.reentry import Reentering
 from streams.state_store import StateStore
 
 _REMEMBERED: Final = 5_000
@@ -29,7 +28,7 @@ class ReplayPreview:
         self.events: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
 
-    async def take(self, records: Sequence[Reentering]) -> None:
+    async def take(self, records: Sequence[TicketRecord]) -> None:
         """Count what would become of the records."""
         keys = {record.key for record in records}
         async with await self._mongo.start_session() as session:
@@ -37,7 +36,7 @@ class ReplayPreview:
         for key in keys & self._changed.keys():
             states[key] = self._changed[key]
         for record in records:
-            if not isinstance(record, Reclassified):
+            if isinstance(record, Observed | Deleted):
                 self._judge(record, states)
         while len(self._changed) > _REMEMBERED:
             self._changed.popitem(last=False)

@@ -10,10 +10,12 @@ from pymongo.errors import PyMongoError
 from domain.records import (
     ClassifiedRecord,
     Deleted,
+    Erased,
     Observed,
     Reclassified,
     Refused,
     RunEnded,
+    TicketRecord,
     decode_record,
 )
 from domain.topics import CLASSIFIED
@@ -123,12 +125,7 @@ class SyncStep:
         checkpoints: Mapping[int, Checkpoint],
         session: Session,
     ) -> list[PartitionFold]:
-        keys = {
-            r.key
-            for some in batches.values()
-            for r in some
-            if isinstance(r, Observed | Deleted | Reclassified)
-        }
+        keys = {r.key for some in batches.values() for r in some if isinstance(r, TicketRecord)}
         runs = {p: {j for r in some if (j := _job(r))} for p, some in batches.items()}
         states = await self._store.states(keys, session)
         jobs = await self._store.jobs(set().union(*runs.values()), session)
@@ -176,7 +173,7 @@ class SyncStep:
 
 def _job(record: ClassifiedRecord) -> str | None:
     match record:
-        case Observed() | Deleted() | Reclassified():
+        case Observed() | Deleted() | Reclassified() | Erased():
             return record.provenance.job_id
         case Refused() | RunEnded():
             return record.job_id

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from domain.changes import decide
+from domain.erasure import erase, erasure
 from domain.errors import UndecodableEventError
 from domain.events import ChangeEvent, LogRecord, RunMarker, Tally, decode, encode
 from domain.records import (
@@ -20,7 +22,7 @@ from domain.records import (
     encode_record,
 )
 from tests.domain.golden_bytes import golden, with_future_members
-from tests.domain.strategies import ALARMED, at, deleted, log_of, observed
+from tests.domain.strategies import ALARMED, at, deleted, folded, log_of, observed
 
 ORIGIN = Origin(0, 3, 41)
 CLASSIFIED: list[ClassifiedRecord] = [
@@ -35,6 +37,8 @@ CLASSIFIED: list[ClassifiedRecord] = [
         b"\x00\x01abcdef",
         ALARMED,
     ),
+    erasure(("acme", "T-1"), "r-1", at(5)),
+    erasure(("acme", "T-1"), "r-2", at(6), lifted=True),
 ]
 LIFE: list[Observed | Deleted] = [
     observed(1, event_id="e-1", labels=ALARMED),
@@ -50,7 +54,16 @@ MARKER = RunMarker(
     partitions=8,
     tally=Tally(1, 2, 3, 4, 5, 6, 7, 8),
 )
-CHANGES: list[LogRecord] = [*log_of(LIFE), MARKER]
+ERASED = erase(folded(LIFE)[-1].state, erasure(("acme", "T-1"), "r-1", at(5)))
+CHANGES: list[LogRecord] = [
+    *log_of(LIFE),
+    MARKER,
+    *(
+        d.event
+        for d in (ERASED, decide(ERASED.state, observed(6, event_id="e-6", status="closed")))
+        if d.event
+    ),
+]
 _PAIRS: dict[str, list[Any]] = {
     "classified": list(zip(golden("classified"), CLASSIFIED, strict=True)),
     "changes": list(zip(golden("changes"), CHANGES, strict=True)),
@@ -76,7 +89,7 @@ def test_old_change_bytes_still_mean_what_they_meant(bytes_: bytes, record: LogR
 def test_the_golden_life_has_every_type_of_event() -> None:
     types = [json.loads(line).get("type") for line in golden("changes")]
 
-    assert types == ["created", "updated", "deleted", "restored", None]
+    assert types == ["created", "updated", "deleted", "restored", None, "erased", "updated"]
 
 
 @pytest.mark.parametrize(

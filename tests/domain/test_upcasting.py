@@ -31,6 +31,7 @@ STEPS: Mapping[int, Upcaster] = {1: _version_1_to_2, 2: _version_2_to_3}
 def later_release(monkeypatch: pytest.MonkeyPatch) -> None:
     """A release whose events have version 3."""
     monkeypatch.setattr(events, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(events, "READ_AS_THEY_ARE", frozenset({3}))
     monkeypatch.setattr(events, "UPCASTERS", STEPS)
 
 
@@ -47,7 +48,8 @@ def test_every_event_that_was_ever_written_reads_as_a_later_one(line: bytes) -> 
         written["version"],
         3,
     )
-    assert event.detected_by == f"{written['detected_by'].upper()}, read as version 3"
+    steps = ("", written["detected_by"].upper(), written["detected_by"])
+    assert event.detected_by == f"{steps[written['schema_version']]}, read as version 3"
 
 
 @pytest.mark.usefixtures("later_release")
@@ -68,10 +70,19 @@ def test_a_shape_that_no_longer_decodes_is_upcast_before_it_is_refused(
 
 
 def test_an_event_of_a_later_release_is_no_dead_letter() -> None:
-    later = json.loads(GOLDEN[0]) | {"schema_version": 2, "ticket": {"shape": "unknown"}}
+    later = json.loads(GOLDEN[0]) | {"schema_version": 3, "ticket": {"shape": "unknown"}}
 
-    with pytest.raises(NewerEventError, match="schema_version 2, this release reads up to 1"):
+    with pytest.raises(NewerEventError, match="schema_version 3, this release reads up to 2"):
         decode(json.dumps(later).encode())
+
+
+def test_an_event_that_says_nothing_of_an_erasure_is_read_by_releases_before_there_were_any() -> (
+    None
+):
+    versions = {json.loads(line)["type"]: json.loads(line)["schema_version"] for line in GOLDEN[:4]}
+
+    assert versions == dict.fromkeys(("created", "updated", "deleted", "restored"), 1)
+    assert [json.loads(line)["schema_version"] for line in GOLDEN[4:]] == [2, 2]
 
 
 @pytest.mark.parametrize("version", [0, -1, "1", None, True, 1.5])

@@ -8,11 +8,12 @@ import pytest
 
 from domain.classification import Classifier
 from domain.instants import cut
+from domain.records import TicketRecord
 from domain.ruleset import Rule, parse_ruleset
 from infra.publisher import Publisher
 from infra.rules import default_classifier, shipped_rules
 from streams.reclassification import Reclassification, Transition, count_tickets
-from streams.reentry import Reentering, Reentry
+from streams.reentry import Reentry
 from tests.faults.feed import FeedRecord
 from tests.faults.scenario import Scenario
 from tests.faults.verdict import Event
@@ -28,9 +29,9 @@ class Held:
     """Keeps records back, as a slow network does."""
 
     def __init__(self) -> None:
-        self.records: list[Reentering] = []
+        self.records: list[TicketRecord] = []
 
-    async def take(self, records: Sequence[Reentering]) -> None:
+    async def take(self, records: Sequence[TicketRecord]) -> None:
         self.records += records
 
 
@@ -85,7 +86,7 @@ async def test_newer_rules_change_what_they_say_something_else_about(running: Sc
     await _check_what_follows(running)
 
 
-async def _sent_twice(running: Scenario, records: Sequence[Reentering]) -> Reclassification:
+async def _sent_twice(running: Scenario, records: Sequence[TicketRecord]) -> Reclassification:
     """Send what was held back, two times over, and reclassify once more."""
     publisher = Publisher(running.settings)
     reentry = Reentry(running.mongo, publisher, running.settings.kafka_partitions)
