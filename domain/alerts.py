@@ -132,5 +132,5 @@ def _suppression(event: ChangeEvent, written_at: datetime, max_age: timedelta) -
 def _reason(event: ChangeEvent) -> str:
     """Why the ticket is urgent, in words that a person on call can use."""
     matches = event.ticket.classification.matched[:_SHOWN_MATCHES]
-    evidence = "; ".join(f"{match.rule}: “{match.text}”" for match in matches)
+    evidence = "; ".join(f"{m.rule}: “{m.text}”" if m.text else m.rule for m in matches)
     return f"{event.type} with urgency high" + (f" ({evidence})" if evidence else "")

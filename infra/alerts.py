@@ -7,7 +7,8 @@ ALERT_CONCURRENCY - 1 and unique over all processes, and `owner`, whose call it 
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pymongo import ASCENDING, ReturnDocument
@@ -15,11 +16,18 @@ from pymongo.errors import DuplicateKeyError
 
 from domain.alert_turns import LONGEST_WAIT_OF_THE_BEGUN, is_begun, most_begun
 from domain.alerts import Alert
+from domain.identity import change_event_id
 from infra import collections
 from infra.leases import NEVER
 from infra.mongo import Document, Mongo, Session, insert_missing
 
 _PENDING: Final[Document] = {"state": "pending"}
+_BLANKED_AT_ONCE: Final = 1_000
+_BLANKS: Final[Document] = {
+    "reason": {"$concat": ["$action", " with urgency high"]},
+    # What a receiver answered may repeat what it was sent.
+    "error": {"$cond": [{"$eq": ["$error", None]}, None, "erased"]},
+}
 _IS_DUE: Final[Document] = {"$expr": {"$lte": ["$next_at", "$$NOW"]}}
 _OLDEST_FIRST: Final = [("turn_at", ASCENDING), ("_id", ASCENDING)]
 
@@ -69,6 +77,17 @@ class Alerts:
         """Keep those that are not known yet, in the caller's transaction; return them."""
         documents = {alert.id: _document(alert) for alert in alerts}
         return await insert_missing(self._alerts, list(documents.values()), session)
+
+    async def blank(self, versions: Mapping[str, int], session: Session) -> None:
+        """Take the text out of the alerts of erased tickets, by key, before these versions.
+
+        They are sent all the same: what is due says who, not what.
+        """
+        ids = (change_event_id(k, v) for k, end in versions.items() for v in range(1, end))
+        while some := list(islice(ids, _BLANKED_AT_ONCE)):
+            await self._alerts.update_many(
+                {"_id": {"$in": some}}, [{"$set": _BLANKS}], session=session
+            )
 
     async def seconds_until_due(self) -> float | None:
         """How long until one may be sent, 0 if one may be now; None if none waits."""

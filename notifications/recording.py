@@ -51,10 +51,13 @@ class RecordingStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Record and commit."""
-        due = self._due(_written(record for some in slices.values() for record in some))
+        written = list(_written(record for some in slices.values() for record in some))
+        due = self._due(written)
+        erased = {event.key: event.version for event, _ in written if event.type == "erased"}
         moves = moves_behind(slices, checkpoints)
         async with transaction(await self._owners.session()) as session:
             made = await self._alerts.record(due, session)
+            await self._alerts.blank(erased, session)
             await self._checkpoints.advance(moves, session)
             crash_points.reached("alerts_before_commit")
         crash_points.reached("alerts_recorded")
