@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import digest, dlq, ingest, rebuild, reclassify, replay, services, status, topics
+from cli import digest, dlq, erase, ingest, rebuild, reclassify, replay, services, status, topics
 from cli.running import serve
 from cli.verify import verify
 
@@ -27,5 +27,7 @@ app.command()(rebuild.rebuild)
 app.command()(rebuild.rollback)
 app.command()(replay.replay)
 app.command()(reclassify.reclassify)
+app.command()(erase.erase)
+app.command()(erase.lift)
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")

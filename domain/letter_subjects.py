@@ -34,6 +34,27 @@ def subject_of(
     return tenant_id if is_tenant_id(tenant_id) else None, external_id
 
 
+def names_customer(value: bytes, customer_id: str) -> bool | None:
+    """True if a payload says that a ticket is or was this customer's; None if it cannot be read."""
+    try:
+        body = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None if customer_id.encode() in value else False
+    waiting: list[object] = [body]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            said = [one.get("customer_id")]
+            if one.get("field") == "customer_id":
+                said += [one.get("old"), one.get("new")]
+            if customer_id in [str(name) for name in said if isinstance(name, str | int)]:
+                return True
+            waiting += one.values()
+    return False
+
+
 def _about(body: object, headers: Sequence[tuple[str, bytes]]) -> Mapping[str, Any] | None:
     """The object of a payload that names the ticket, however it is wrapped."""
     if not isinstance(body, dict):

@@ -20,6 +20,9 @@ from domain.roll_ups import (
 Sign: TypeAlias = int  # 1: came, -1: went
 
 _MOST_WORDS: Final = 60_000  # of one delta, about 1 MB
+# Of a delta with an erasure, at least: until it is merged, behind lighter ones, deltas name what
+# left the sums.
+_ERASURE_WEIGHT: Final = 15_000
 
 
 class ShiftChanges:
@@ -60,6 +63,12 @@ class Delta:
         default_factory=lambda: defaultdict(ShiftChanges)
     )
     words: int = 0
+    erases: bool = False
+
+    @property
+    def weight(self) -> int:
+        """By how much it presses to be merged: words to add up, more if it holds an erasure."""
+        return max(self.words, _ERASURE_WEIGHT) if self.erases else self.words
 
     def move(self, before: Standing | None, after: Standing | None) -> None:
         """A ticket was `before` and is `after`; None: it was not there, or no longer is."""
@@ -98,7 +107,7 @@ class RollUpChanges:
         before, after = standings(event)
         if event.type == "erased":
             before = standing_of(stored)
-        self._move(event, partition, before, after)
+        self._add(event, partition, before, after)
 
     def replace(
         self,
@@ -108,12 +117,14 @@ class RollUpChanges:
         after: Mapping[str, Any],
     ) -> None:
         """Add what an erasure that is parked makes of the document."""
-        self._move(event, partition, standing_of(before), standing_of(after))
+        self._add(event, partition, standing_of(before), standing_of(after))
 
-    def _move(
+    def _add(
         self, event: ChangeEvent, partition: int, before: Standing | None, after: Standing | None
     ) -> None:
-        if before == after:
+        # Of an erased ticket that counts nowhere, earlier deltas may hold the words all the same.
+        erases = event.type == "erased"
+        if before == after and not erases:
             return
         place = event.tenant_id, partition
         delta = self._open.get(place)
@@ -121,6 +132,7 @@ class RollUpChanges:
             name = f"{event.external_id}:{event.version}"
             delta = self._open[place] = Delta(*place, name)
         delta.move(before, after)
+        delta.erases |= erases
         if delta.words > _MOST_WORDS:
             self._full.append(self._open.pop(place))
 

@@ -25,7 +25,7 @@ def delta_document(delta: Delta) -> Document:
         "tenant_id": delta.tenant_id,
         "kind": DELTA,
         "at": None,
-        "weight": delta.words,
+        "weight": delta.weight,
         "labels": [{"at": at, **labels_content(s.labels)} for at, s in delta.shifts.items()],
         "names": [
             {"at": at, "words": _texts(shift), "customers": _customers(shift.customers)}

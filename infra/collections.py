@@ -39,6 +39,7 @@ CIRCUITS: Final = "circuits"
 TOPIC_RECORDS: Final = "topic_records"
 ALERTS: Final = "alerts"
 NOTIFIERS: Final = "notifiers"
+ERASURES: Final = "erasures"
 
 # The order in which dead letters are sent again: ticket by ticket, as the records arrived.
 LETTER_ORDER: Final = "order"
@@ -134,6 +135,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         ),
     ],
     NOTIFIERS: [],
+    ERASURES: [_index(_TENANT, ("requested_at", DESCENDING), name="newest")],
     READ_MODELS: [],
     DIGESTS: [_index(*_by("model", "generation", "tenant_id"), name="share")],
     REBUILDS: [],

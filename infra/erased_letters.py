@@ -5,7 +5,7 @@ when it applies an erasure; the projector of letters blanks those of tickets tha
 first writes the checkpoints of the second, so that no letter is stored between the two.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
@@ -41,6 +41,13 @@ async def blank_letters(mongo: Mongo, wanted: Document, session: Session | None 
         session=session,
     )
     return result.modified_count
+
+
+async def letters_beyond(mongo: Mongo, ids: Sequence[str], keys: Collection[str]) -> list[str]:
+    """Those of the letters that are about none of the tickets `keys`."""
+    shown = {"tenant_id": 1, "external_id": 1}
+    found = mongo[collections.DEAD_LETTERS].find({"_id": {"$in": list(ids)}}, shown)
+    return [d["_id"] async for d in found if f"{d['tenant_id']}:{d['external_id']}" not in keys]
 
 
 async def without_erased(mongo: Mongo, letters: Sequence[Letter], session: Session) -> list[Letter]:

@@ -74,6 +74,19 @@ class RollUpMerger:
             merged += await self._merge_tenant(roll_ups, tenant_id)
         return merged
 
+    async def merge_all(self, collection: str, tenant_id: str) -> None:
+        """Merge every delta that there is of a tenant now, whoever else merges beside."""
+        roll_ups, backoff = self._mongo[collection], Backoff()
+        wanted = {"kind": DELTA, "tenant_id": tenant_id}
+        now = {"_id": {"$in": await roll_ups.distinct("_id", wanted)}}
+        while await roll_ups.count_documents(now, limit=1):
+            try:
+                await self._merge_tenant(roll_ups, tenant_id)
+            except PyMongoError as error:
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
+                await backoff.sleep()
+
     async def _merge_tenant(self, roll_ups: Collection, tenant_id: str) -> int:
         """Merge some deltas of a tenant, piece by piece: others use this process meanwhile."""
         async with await self._mongo.start_session() as session, transaction(session):

@@ -34,6 +34,7 @@ class Reentry:
         self._publisher = publisher
         self._partitions = partitions
         self._checkpoints = Checkpoints(mongo, "sync", CLASSIFIED)
+        self._ends: dict[int, int] = {}
 
     async def take(self, records: Sequence[TicketRecord]) -> None:
         """Return when Kafka has the records, and the sync agent is not far behind them."""
@@ -43,14 +44,19 @@ class Reentry:
             outgoing = Outgoing(key, encode_record(record))
             batch.setdefault(partition_of(key, self._partitions), []).append(outgoing)
         ends = await self._publisher.publish(CLASSIFIED, batch)
-        while True:
-            if not await self._is_far_behind(ends):
-                return
+        self._ends |= ends
+        await self._until_behind_by(_MOST_AHEAD, ends)
+
+    async def taken(self) -> None:
+        """Return when the sync agent has folded in all that was sent."""
+        await self._until_behind_by(0, self._ends)
+
+    async def _until_behind_by(self, most: int, ends: Mapping[int, int]) -> None:
+        while await self._is_behind(most, ends):  # noqa: ASYNC110 (another process)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _is_far_behind(self, ends: Mapping[int, int]) -> bool:
+    async def _is_behind(self, most: int, ends: Mapping[int, int]) -> bool:
         known = await self._checkpoints.load(ends)
         return any(
-            end - (known[p].next_offset if p in known else 0) > _MOST_AHEAD
-            for p, end in ends.items()
+            end - (known[p].next_offset if p in known else 0) > most for p, end in ends.items()
         )

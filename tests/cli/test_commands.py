@@ -80,3 +80,17 @@ def test_a_wrong_setting_is_one_line_that_names_it(command: str) -> None:
 @pytest.mark.parametrize("options", [(), ("--all", "--tenant", "acme")])
 def test_ingest_wants_one_tenant_or_all(options: tuple[str, ...]) -> None:
     assert is_one_line_error(Deskstream({}).run("ingest", *options), code=2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--tenant", "acme"),
+        ("--tenant", "acme", "--customer", "c-1", "--ticket", "T-1"),
+        ("--tenant", "a b", "--ticket", "T-1"),
+    ],
+)
+def test_an_erasure_is_of_one_customer_or_of_one_ticket_of_a_tenant(
+    options: tuple[str, ...],
+) -> None:
+    assert is_one_line_error(Deskstream({}).run("erase", *options), code=2)

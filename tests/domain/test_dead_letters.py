@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.dead_letters import Place, letter_document, letter_of, place_of, read_letter
-from domain.letter_subjects import subject_of
+from domain.letter_subjects import names_customer, subject_of
 from domain.redriving import RedriveMarks, marked
 
 VALUE = b'{"specversion": "1.0", "id": "e-1", "data": {"tenant_id": "acme", "id": 7}}'
@@ -139,3 +139,26 @@ def test_anything_can_be_read_stored_and_read_back(
     options: bson.CodecOptions[dict[str, Any]] = bson.CodecOptions(tz_aware=True)
     stored = bson.decode(bson.encode(letter_document(letter)), options)
     assert letter_of(stored) == letter
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (b'{"data": {"customer_id": "c-1"}}', True),
+        (b'{"data": {"customer_id": "c-10"}, "x": "c-1"}', False),
+        (b'{"ticket": {"fields": {"customer_id": "c-1"}}}', True),
+        (b'{"changes": [{"field": "customer_id", "old": "c-1", "new": null}]}', True),
+        (b'{"changes": [{"field": "subject", "old": "c-1", "new": null}]}', False),
+        (b'{"customer_id": {"deep": ["c-1"]}}', False),
+        (b"c-1 in no JSON", None),
+        (b"nothing in no JSON", False),
+    ],
+)
+def test_a_payload_names_a_customer_where_it_says_whose_ticket_it_is(
+    value: bytes, named: bool | None
+) -> None:
+    assert names_customer(value, "c-1") is named
+
+
+def test_an_integer_that_names_a_customer_is_its_decimal_text() -> None:
+    assert names_customer(b'[{"customer_id": 17}]', "17") is True

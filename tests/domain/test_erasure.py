@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import bson
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from domain.ticket_state import relearn
 from projections.log_facts import read_change
 from projections.naive_fold import NO_ENTRIES, Fold, chained, digest
 from projections.naive_sums import Sums, add_cells, count
+from projections.roll_up_merging import MOST_WORDS
 from tests.domain.erasures import NEEDLES, Record, Stored, erased_lives, fold, stored
 from tests.domain.strategies import ALARMED, at, deleted, observed, unseen
 from tests.domain.test_roll_ups import merge
@@ -219,3 +221,13 @@ def test_an_erasure_of_a_parked_ticket_blanks_what_there_is() -> None:
     assert found.tickets["acme:T-1"]["version"] == 1
     assert _in_documents(found) == set()
     assert found.digests == found.recomputed()
+
+
+@pytest.mark.parametrize("gone", [[], [deleted(2)]])
+def test_what_left_the_sums_is_merged_at_once_and_behind_what_named_it(gone: list[Record]) -> None:
+    found = stored(fold([observed(1, message="needlemessage"), *gone, REQUEST])[1])
+
+    weights = [delta["weight"] for delta in found.deltas]
+
+    assert weights[-1] >= MOST_WORDS > max(weights[:-1])
+    assert _in_documents(found) == set()

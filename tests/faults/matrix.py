@@ -74,9 +74,13 @@ _STATE: Final = (
     "tests/stages/test_state_rebuild.py::test_a_rebuild_that_is_killed_leaves_nothing_that_is_wrong"
 )
 _SUMS: Final = "tests/projections/test_roll_ups.py::test_a_merger_that_dies_counts_nothing_twice"
+_ERASURE: Final = "tests/stages/test_erasure.py::test_whoever_dies_in_an_erasure_it_is_done_once"
 COVERED_ELSEWHERE: dict[str, str] = {
     "roll_ups_before_commit": _SUMS,
     "roll_ups_merged": _SUMS,
+    "erasures_sent": _ERASURE,
+    "erasures_taken": _ERASURE,
+    "erasures_applied": _ERASURE,
     "letters_resent": _REDRIVE,
     "letters_noted": _REDRIVE,
     "state_log_read": _STATE,

@@ -5,6 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dev.helpdesk.faults import Refusal
+from domain.alerts import alert_of
+from domain.erasure import erase, erasure
+from domain.ticket_state import TicketState
 from domain.topics import CHANGES
 from infra.alert_backlog import retry_alert
 from infra.checkpoints import Checkpoints
@@ -74,6 +77,25 @@ async def test_what_nobody_is_to_be_told_is_kept_with_the_reason(desk: Notified)
     assert set(reasons) == {"closed", "old", "told"}
     assert reasons["closed"] == "the ticket is closed"
     assert reasons["old"].startswith("the ticket is older than ALERT_MAX_AGE: created ")
+
+
+async def test_alerts_of_an_erased_ticket_keep_no_words_and_are_told_all_the_same(
+    desk: Notified,
+) -> None:
+    [event] = urgent(1)
+    state = TicketState(
+        tenant_id=event.tenant_id, external_id=event.external_id, version=1, ticket=event.ticket
+    )
+    gone = erase(state, erasure((event.tenant_id, event.external_id), "r-1", NOW)).event
+    assert gone is not None
+    async with desk.notifiers():
+        await desk.publish([event, gone])
+        await desk.until(delivered=1)
+        await desk.read()
+
+    [alert] = await desk.alerts()
+    assert "is down" in alert_of(event, NOW, timedelta(days=1000)).reason  # type: ignore[union-attr]
+    assert alert["reason"] == "created with urgency high"
 
 
 async def test_a_source_that_says_it_was_long_ago_goes_before_nobody(desk: Notified) -> None:
