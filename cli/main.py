@@ -2,7 +2,19 @@
 
 import typer
 
-from cli import digest, dlq, erase, ingest, rebuild, reclassify, replay, services, status, topics
+from cli import (
+    digest,
+    dlq,
+    erase,
+    ingest,
+    log,
+    rebuild,
+    reclassify,
+    replay,
+    services,
+    status,
+    topics,
+)
 from cli.running import serve
 from cli.verify import verify
 
@@ -31,3 +43,4 @@ app.command()(erase.erase)
 app.command()(erase.lift)
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(log.app, name="log")

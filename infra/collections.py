@@ -40,6 +40,7 @@ TOPIC_RECORDS: Final = "topic_records"
 ALERTS: Final = "alerts"
 NOTIFIERS: Final = "notifiers"
 ERASURES: Final = "erasures"
+LOG_REWRITES: Final = "log_rewrites"
 
 # The order in which dead letters are sent again: ticket by ticket, as the records arrived.
 LETTER_ORDER: Final = "order"
@@ -136,6 +137,7 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     ],
     NOTIFIERS: [],
     ERASURES: [_index(_TENANT, ("requested_at", DESCENDING), name="newest")],
+    LOG_REWRITES: [],
     READ_MODELS: [],
     DIGESTS: [_index(*_by("model", "generation", "tenant_id"), name="share")],
     REBUILDS: [],

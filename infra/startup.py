@@ -7,6 +7,7 @@ from pymongo.errors import PyMongoError
 from domain.errors import DeskstreamError
 from infra.backoff import Backoff
 from infra.collections import ensure_collections
+from infra.log_closing import check_open
 from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
@@ -27,6 +28,7 @@ async def wait_for_engines(settings: Settings, mongo: Mongo) -> None:
 
     Raises:
         StandaloneError: MongoDB is no replica set.
+        LogClosedError: the log is being rewritten.
         TopicsError: a topic is missing, or another than the one that was made.
     """
     backoff = Backoff()
@@ -34,6 +36,7 @@ async def wait_for_engines(settings: Settings, mongo: Mongo) -> None:
         try:
             await mongo.check_replica_set()
             await ensure_collections(mongo)
+            await check_open(mongo)
             async with TopicAdmin(settings, mongo) as topics:
                 findings = await topics.check()
         except (PyMongoError, KafkaError) as error:

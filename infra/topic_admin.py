@@ -47,6 +47,28 @@ class TopicAdmin:
         await self._until_known()
         return made
 
+    async def make(self, name: str, like: TopicSpec) -> None:
+        """Make a topic like one of ours, if it is not there; return when the broker shows it."""
+        await self._create(self._settings.topic(name), like)
+        await self._until([self._settings.topic(name)], there=True)
+
+    async def remove(self, name: str) -> None:
+        """Delete a topic, if it is there, with all that it holds; return when it is gone."""
+        full = self._settings.topic(name)
+        if full in await self._client.list_topics():
+            await self._client.delete_topics([full], timeout_ms=REQUEST_TIMEOUT_MS)
+        await self._until([full], there=False)
+
+    async def members(self, groups: Sequence[str]) -> dict[str, int]:
+        """How many consumers are in each of these groups that has any."""
+        found: dict[str, int] = {}
+        for group in groups:
+            for answer in await self._client.describe_consumer_groups([group]):
+                for described in answer.groups:
+                    if described[5]:
+                        found[group] = len(described[5])
+        return found
+
     async def check(self) -> list[str]:
         """What differs from what was recorded at creation, a sentence each."""
         names = [self._settings.topic(spec.name) for spec in TOPICS]
@@ -87,9 +109,12 @@ class TopicAdmin:
 
     async def _until_known(self) -> None:
         """Wait until the broker's metadata show what was made: it answers a moment earlier."""
-        names = [self._settings.topic(spec.name) for spec in TOPICS]
+        await self._until([self._settings.topic(spec.name) for spec in TOPICS], there=True)
+
+    async def _until(self, names: Sequence[str], *, there: bool) -> None:
         while True:
-            if not any(t["error_code"] for t in await self._client.describe_topics(names)):
+            described = await self._client.describe_topics(list(names))
+            if all(bool(topic["error_code"]) is not there for topic in described):
                 return
             await asyncio.sleep(0.05)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from dev.environment import environment_of
 from infra.read_models import active
 from infra.settings import Settings
+from tests.faults import verdict
 from tests.faults.feed import FeedRecord
 from tests.faults.scenario import Scenario, scenario
 from tests.integration.pipeline import deleted, eventually, observed
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.services, pytest.mark.faults]
 NEEDLE = "needle"
 CUSTOMER = "needlecustomer"
 OTHERS = "othercustomer"
+REWRITE = ("log", "rewrite", "--delete-old")
 
 
 def _shown(number: int, minute: int, *, tenant: str = "acme", **fields: Any) -> FeedRecord:
@@ -197,6 +200,53 @@ async def _restore(running: Scenario, backup: dict[str, list[Any]]) -> None:
     for name, documents in backup.items():
         if documents:
             await running.mongo[name].insert_many(documents)
+
+
+@pytest.mark.timeout(400)
+async def test_a_rewritten_log_holds_nothing_that_was_erased(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with scenario(settings, tmp_path) as running:
+        running.start("worker", "projector")
+        await send(running, RECORDS)
+        await _run(running, "erase", "--tenant", "acme", "--customer", CUSTOMER)
+        await _run(running, "log", "rewrite")
+        await _check_refusal(running)
+        await stop(running, *running.running)
+        before = await verdict.read_log(running.settings)
+        kept = await _positions(running)
+
+        for boundary in ("log_replacing", "log_removed", "log_replaced"):
+            assert await _killed_at(running, boundary, *REWRITE) == -signal.SIGKILL
+            closed = await asyncio.to_thread(command_line(running.settings).run, "worker")
+            assert (closed.returncode, "is being rewritten" in closed.stderr) == (1, True)
+        await _run(running, *REWRITE)
+
+        after = await verdict.read_log(running.settings)
+        assert _versions(after) == _versions(before)
+        assert [key for _, key, value in after if NEEDLE.encode() in value] == [b"north:T-20"]
+        assert await _positions(running) == kept
+        running.start("worker", "projector")
+        await send(running, [_other(17), _shown(0, 50)])
+        await _agree(running)
+        assert await needles(running) == []
+
+
+async def _check_refusal(running: Scenario) -> None:
+    """While somebody works nothing is replaced, and nobody is fenced off."""
+    refused = await asyncio.to_thread(command_line(running.settings).run, *REWRITE)
+    assert (refused.returncode, "stop every process" in refused.stderr) == (1, True)
+    await send(running, [_other(16)])  # which the copy lacks so far
+
+
+def _versions(log: Iterable[tuple[int, bytes | None, bytes]]) -> list[Any]:
+    return [(place, key, json.loads(value).get("version")) for place, key, value in log]
+
+
+async def _positions(running: Scenario) -> dict[str, int]:
+    """Where each consumer that may go on stands."""
+    found = running.mongo["checkpoints"].find({"retired": None})
+    return {d["_id"]: d["next_offset"] async for d in found}
 
 
 async def _labels(running: Scenario) -> list[tuple[Any, ...]]:
