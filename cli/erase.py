@@ -76,12 +76,14 @@ def _misused(message: str) -> typer.Exit:
 
 async def _erase(order: Order, settings: "Settings") -> Outcome:
     from infra.collections import ensure_collections
+    from infra.log_closing import check_open
     from infra.mongo import Mongo
     from infra.publisher import Publisher
 
     mongo, publisher = Mongo(settings), Publisher(settings)
     try:
         await ensure_collections(mongo)
+        await check_open(mongo)
         erasure = Erasure(settings, mongo, publisher, order)
         return await (erasure.look() if order.dry_run else erasure.perform())
     finally:
