@@ -8,6 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
+from infra.header_names import read_any_name
 from infra.kafka_security import client_security, explained
 from infra.settings import Settings
 
@@ -66,6 +67,7 @@ def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
 
 def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
     """A consumer without a group: it reads what it is told to, committed records only."""
+    read_any_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         **client_security(settings),
@@ -112,6 +114,7 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
 
 def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
     """A consumer of a group that seeks by checkpoints; committed offsets only show its lag."""
+    read_any_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         **client_security(settings),

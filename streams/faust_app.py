@@ -12,6 +12,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from mode.threads import WorkerThread
 
 from domain.topics import CLASSIFIED, COMMANDS, RAW
+from infra.header_names import read_any_name
 from infra.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Record
 from infra.kafka_security import client_security
 from infra.settings import Settings
@@ -86,6 +87,7 @@ def create_faust_app(
     settings: Settings, *, classify: Absorb, sync: Absorb, wake: Callable[[], None]
 ) -> FaustApp:
     """An application with the agents of a worker; nothing runs before it is started."""
+    read_any_name()
     servers = settings.kafka_bootstrap_servers.split(",")
     app = faust.App(
         settings.topic("deskstream.worker"),
