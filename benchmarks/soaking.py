@@ -25,13 +25,14 @@ from dev.ports import free_port
 from domain.topics import RAW
 from infra.lifetime import beside
 
-RATE: Final = 300.0  # records/s
+RATE: Final = 300.0  # records/s, at scale 1
+_LEAST_RATE: Final = 10.0
 _MINUTES: Final = 20
 _PACE: Final = 30.0  # seconds from fault to fault
 _FLEET: Final = {"worker": 2, "projector": 2, "notifier": 1, "api": 1}
 _READERS: Final = 2
 _TICKETS: Final = 1_000  # of the helpdesk
-_WAITING: Final = round(2 * RATE)  # records on their way, where nothing is behind
+_WAITING_SECONDS: Final = 2.0  # so many seconds' records are on their way, where nothing is behind
 _CALM_SECONDS: Final = 300.0
 _MOST_MEGABYTES: Final = 300
 _RECOVERED: Final = 15.0
@@ -46,6 +47,7 @@ class _Course(NamedTuple):
     deployment: Deployment
     receiver: HelpdeskServer
     load: OpenLoop
+    rate: float
     arrivals: Arrivals
     watch: Watch
     visitors: Visitors
@@ -53,8 +55,8 @@ class _Course(NamedTuple):
 
 
 async def soak(bench: Bench) -> AsyncGenerator[Figure]:
-    """`--minutes` and `--seed` say how long, and which faults."""
-    minutes = bench.sizes.get("soak") or bench.scaled(_MINUTES)
+    """`--minutes` and `--seed` say how long, and which faults; `--scale` changes the rate only."""
+    minutes = bench.sizes.get("soak", _MINUTES)
     seed = bench.seed
     settings = HelpdeskSettings(tickets=_TICKETS, limit=0, notify_failures=0)
     with HelpdeskServer(settings) as receiver:
@@ -88,7 +90,7 @@ async def _course(
         beside(watch.take()),
     ):
         yield _Course(
-            deployment, receiver, load, arrivals, watch,
+            deployment, receiver, load, max(RATE * bench.scale, _LEAST_RATE), arrivals, watch,
             Visitors(url, SAMPLE_TENANTS, seed), Trouble(deployment, bench.engines),
         )  # fmt: skip
 
@@ -102,7 +104,7 @@ async def _endure(course: _Course, seconds: float, seed: int) -> list[str]:
             course.trouble.inflict(plan(seed, seconds, _PACE, victims))
         )
         try:
-            keys = await course.load.send(int(seconds * RATE), RATE)
+            keys = await course.load.send(int(seconds * course.rate), course.rate)
             await inflicting
         finally:
             inflicting.cancel()
@@ -133,10 +135,10 @@ def _figures(course: _Course, keys: Sequence[str]) -> list[Figure]:
     answers = course.visitors.answers
     return [
         Figure(
-            f"soak: raw record to readable at {RATE:.0f}/s, faults included, p99", found["p99"],
-            "ms", _TO_READABLE_MS, more_is_better=False, details=found,
+            f"soak: raw record to readable at {course.rate:.0f}/s, faults included, p99",
+            found["p99"], "ms", _TO_READABLE_MS, more_is_better=False, details=found,
         ),
-        _recovery(course.trouble.inflicted, course.watch),
+        _recovery(course.trouble.inflicted, course.watch, round(course.rate * _WAITING_SECONDS)),
         *_memory(course.watch),
         Figure(
             "soak: answers of the API that were 500", _internal_errors(answers), "", 0,
@@ -149,11 +151,11 @@ def _figures(course: _Course, keys: Sequence[str]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _recovery(inflicted: Sequence[Inflicted], watch: Watch) -> Figure:
+def _recovery(inflicted: Sequence[Inflicted], watch: Watch, most: int) -> Figure:
     """From the end of each fault to no more records on their way than ever; the worst."""
     took: dict[str, float] = {}
     for number, (fault, _, ended) in enumerate(inflicted, start=1):
-        calm = watch.calm_after(ended, _WAITING)
+        calm = watch.calm_after(ended, most)
         took[f"{number} {fault.kind} {fault.victim}"] = round(calm or _CALM_SECONDS, 1)
     lags = [sample.total for sample in watch.samples]
     return Figure(
