@@ -1,6 +1,7 @@
 """A soak: records, crawls and readers for minutes, a fault every half minute, and a verdict."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -56,6 +57,8 @@ class _Course(NamedTuple):
 
 async def soak(bench: Bench) -> AsyncGenerator[Figure]:
     """`--minutes` and `--seed` say how long, and which faults; `--scale` changes the rate only."""
+    # Clients of an engine that is away say so thousands of times.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     minutes = bench.sizes.get("soak", _MINUTES)
     seed = bench.seed
     settings = HelpdeskSettings(tickets=_TICKETS, limit=0, notify_failures=0)
