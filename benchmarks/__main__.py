@@ -27,7 +27,7 @@ _HELP = (
 )
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 (options)
     only: Annotated[
         list[str] | None, typer.Option(help=f"This row; again for more: {', '.join(names())}.")
     ] = None,
@@ -35,10 +35,12 @@ def main(
     long_crawl: Annotated[int, typer.Option(min=0, help="Crawl so many tickets.")] = 0,
     rebuild: Annotated[int, typer.Option(min=0, help="Rebuild so many events.")] = 0,
     alerts: Annotated[int, typer.Option(min=0, help="Deliver so many alerts.")] = 0,
+    minutes: Annotated[int, typer.Option(min=0, help="Soak so long.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the soak's faults.")] = 1,
     keep: Annotated[bool, typer.Option(help="Write the results file.")] = True,
 ) -> None:
     """Measure, print a table, and keep the figures as JSON."""
-    given = {"long-crawl": long_crawl, "rebuild": rebuild, "alerts": alerts}
+    given = {"long-crawl": long_crawl, "rebuild": rebuild, "alerts": alerts, "soak": minutes}
     sizes = {name: size for name, size in given.items() if size}
     try:
         # A size alone chooses its row.
@@ -46,7 +48,7 @@ def main(
     except UnknownRowError as error:
         raise typer.BadParameter(str(error), param_hint="--only") from None
     install_jars(JARS)
-    outcomes = _measure(rows_of(wanted), Asked(scale, wanted, sizes), keep=keep)
+    outcomes = _measure(rows_of(wanted), Asked(scale, wanted, sizes, seed), keep=keep)
     Console().print(table(outcomes))
     if any(outcome.failed is not None for outcome in outcomes):
         raise typer.Exit(1)

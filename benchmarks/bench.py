@@ -22,6 +22,7 @@ class Bench:
     scale: float = 1.0
     chosen: frozenset[str] = frozenset()
     sizes: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 1
 
     def scaled(self, count: float, *, least: int = 1) -> int:
         """So many at this scale, but no fewer than `least`."""

@@ -26,6 +26,7 @@ class Asked(NamedTuple):
     scale: float
     chosen: frozenset[str]
     sizes: Mapping[str, int]
+    seed: int = 1
 
 
 def measure(row: Row, asked: Asked, noted: Noted) -> Outcome:
@@ -38,7 +39,7 @@ def measure(row: Row, asked: Asked, noted: Noted) -> Outcome:
         engines = Engines.local(root / "engines", cache_gigabytes=_CACHE_GIGABYTES)
         try:
             with engines:
-                bench = Bench(engines, root, asked.scale, asked.chosen, asked.sizes)
+                bench = Bench(engines, root, asked.scale, asked.chosen, asked.sizes, asked.seed)
                 patience = max(row.minutes * 60 * _PATIENCE, _LEAST_PATIENCE)
                 measuring = collect(row.measure(bench), outcome.figures, noted, patience)
                 outcome.failed = asyncio.run(measuring)

@@ -12,6 +12,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.workload import Records
+from infra.kafka_security import client_security
 from infra.settings import Settings
 
 _TICK_SECONDS: Final = 0.001
@@ -26,6 +27,7 @@ class OpenLoop:
         self._records = records
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka_bootstrap_servers,
+            **client_security(settings),
             enable_idempotence=True,
             acks="all",
             linger_ms=_LINGER_MS,

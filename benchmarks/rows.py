@@ -6,12 +6,14 @@ from typing import Final
 from benchmarks.alerting import alert_flood, alert_rate
 from benchmarks.bench import Row
 from benchmarks.crawling import crawl
+from benchmarks.fuzzing import fuzz
 from benchmarks.limited_crawl import limited_crawl
 from benchmarks.long_crawl import long_crawl
 from benchmarks.one_tenant import one_tenant
 from benchmarks.rebuilding import rebuild
 from benchmarks.recovery import recovery
 from benchmarks.responsiveness import latency
+from benchmarks.soaking import soak
 from benchmarks.throughput import changes_to_readable, raw_to_readable
 
 ROWS: Final = (
@@ -25,6 +27,8 @@ ROWS: Final = (
     Row(("long-crawl",), 16, long_crawl),
     Row(("recovery",), 6, recovery),
     Row(("alerts",), 36, alert_rate, in_contract=False),
+    Row(("fuzz",), 6, fuzz, in_contract=False),
+    Row(("soak",), 26, soak, in_contract=False),
     Row(("flood",), 3, alert_flood, in_contract=False),
 )
 

@@ -59,6 +59,8 @@ def one_line_errors() -> Iterator[None]:
     from pymongo.errors import PyMongoError
 
     from domain.errors import DeskstreamError
+    from infra.kafka_security import KafkaRefusedError
+    from infra.mongo import reason_of
     from infra.settings import SettingsError
 
     try:
@@ -68,9 +70,9 @@ def one_line_errors() -> Iterator[None]:
     except DeskstreamError as error:
         raise _ended(str(error), FAILED) from None
     except PyMongoError as error:
-        # What follows the parenthesis is a page about the topology.
-        reason = str(error).split(" (", 1)[0]
-        raise _ended(f"MongoDB cannot be used: {reason}", FAILED) from None
+        raise _ended(f"MongoDB cannot be used: {reason_of(error)}", FAILED) from None
+    except KafkaRefusedError as error:
+        raise _ended(str(error), FAILED) from None
     except KafkaConnectionError:
         raise _ended("no Kafka answers at KAFKA_BOOTSTRAP_SERVERS", FAILED) from None
     except KafkaError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dev.engine_errors import EngineError
 from dev.engine_process import EngineProcess
 from dev.kafka_jars import JARS, install_jars, java
+from dev.kafka_security import KafkaSecurity
 from dev.ports import LOOPBACK, free_port, is_free
 from dev.processes import run_to_end
 
@@ -23,8 +24,8 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners={protocol}://{host}:{port},CONTROLLER://{host}:{controller_port}{inner_listener}
+advertised.listeners={protocol}://{host}:{port}{inner_listener}
 log.dirs={log_dir}
 broker.session.timeout.ms={session_milliseconds}
 broker.heartbeat.interval.ms={heartbeat_milliseconds}
@@ -60,15 +61,31 @@ class KafkaBroker(EngineProcess):
 
     name = "kafka"
 
-    def __init__(self, data_dir: Path, port: int, jars: Path = JARS, *, bound: bool = True) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        jars: Path = JARS,
+        *,
+        bound: bool = True,
+        security: KafkaSecurity | None = None,
+    ) -> None:
         super().__init__(data_dir, port, bound=bound)
         self._jars = jars.resolve()
+        self._security = security
+        # Where it speaks in the clear, as we do when we ask whether it serves.
+        self._inner_port = port if security is None else free_port()
         self._properties = self.data_dir / "server.properties"
 
     @property
     def bootstrap(self) -> str:
         """The address for KAFKA_BOOTSTRAP_SERVERS."""
         return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def inner_bootstrap(self) -> str:
+        """Where a secured broker is set up from: in the clear, as whom it trusts with all."""
+        return f"{LOOPBACK}:{self._inner_port}"
 
     @property
     def address(self) -> str:
@@ -83,7 +100,9 @@ class KafkaBroker(EngineProcess):
 
     def _serves(self) -> bool:
         try:
-            with socket.create_connection((LOOPBACK, self.port), _ANSWER_SECONDS) as connection:
+            with socket.create_connection(
+                (LOOPBACK, self._inner_port), _ANSWER_SECONDS
+            ) as connection:
                 connection.sendall(_METADATA_REQUEST)
                 with connection.makefile("rb") as answer:
                     _, _, brokers = struct.unpack(">iii", answer.read(12))
@@ -99,12 +118,18 @@ class KafkaBroker(EngineProcess):
         text = _PROPERTIES.format(
             host=LOOPBACK,
             port=self.port,
+            protocol="PLAINTEXT" if self._security is None else self._security.protocol,
+            inner_listener=""
+            if self._security is None
+            else f",PLAINTEXT://{LOOPBACK}:{self._inner_port}",
             controller_port=self._controller_port(),
             log_dir=self._log_dir,
             session_milliseconds=_SESSION_MILLISECONDS,
             heartbeat_milliseconds=_SESSION_MILLISECONDS // 6,
             record_limit=_RECORD_LIMIT,
         )
+        if self._security is not None:
+            text += self._security.broker_properties()
         self._properties.write_text(text)
         (self.data_dir / "log4j2.properties").write_text(_LOGGING)
 
@@ -121,7 +146,8 @@ class KafkaBroker(EngineProcess):
         # A first byte of 0 makes the id begin with an A: one with a dash would read as an option.
         cluster = urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         command = self._java(
-            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)
+            *("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)),
+            *(() if self._security is None else self._security.format_arguments()),
         )
         answer = run_to_end(command)
         if answer.returncode != 0:

@@ -7,6 +7,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from infra.kafka_security import client_security
 from infra.settings import Settings
 
 _POLL_SECONDS: Final = 0.05
@@ -19,7 +20,9 @@ async def wait_for_groups(settings: Settings, seconds: float) -> None:
         KafkaError: it cannot be asked, or takes none within `seconds`.
     """
     give_up = time.monotonic() + seconds
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap_servers, **client_security(settings)
+    )
     await client.start()
     try:
         while True:

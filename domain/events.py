@@ -9,6 +9,15 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.bounds import (
+    Count,
+    Identifier,
+    RunTenantId,
+    TenantId,
+    Version,
+    check_instants,
+    check_texts,
+)
 from domain.errors import UndecodableEventError
 from domain.identity import ticket_key
 from domain.labels import Match, Sentiment, Urgency
@@ -27,7 +36,7 @@ class Classification(msgspec.Struct, frozen=True):
     """Why the labels are what they are."""
 
     matched: tuple[Match, ...]
-    ruleset_version: int
+    ruleset_version: Count
 
 
 class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,7 +46,7 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     source: str | None
-    customer_id: str | None
+    customer_id: Identifier | None
     subject: str
     message: str
     status: str
@@ -49,6 +58,10 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     requires_action: bool
     classification: Classification
     erased_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        check_instants((self.created_at, self.updated_at, self.deleted_at))
+        check_texts((self.source, self.subject, self.message, self.status))
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -65,9 +78,9 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_f
     id: str
     type: ChangeType
     schema_version: int
-    tenant_id: str
-    external_id: str
-    version: int
+    tenant_id: TenantId
+    external_id: Identifier
+    version: Version
     occurred_at: datetime
     observed_at: datetime
     cause: Cause
@@ -78,6 +91,9 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_f
     changes: tuple[Change, ...]
     ticket: Ticket
 
+    def __post_init__(self) -> None:
+        check_instants((self.occurred_at, self.observed_at))
+
     @property
     def key(self) -> str:
         """`tenant:external_id`."""
@@ -87,14 +103,14 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True, tag="change", tag_f
 class Tally(msgspec.Struct, frozen=True):
     """What became of the records of a run."""
 
-    new_ingested: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    stale: int = 0
-    deleted: int = 0
-    restored: int = 0
-    rejected: int = 0
-    duplicates: int = 0
+    new_ingested: Count = 0
+    updated: Count = 0
+    unchanged: Count = 0
+    stale: Count = 0
+    deleted: Count = 0
+    restored: Count = 0
+    rejected: Count = 0
+    duplicates: Count = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         """Both together, counter by counter."""
@@ -110,10 +126,10 @@ class RunMarker(msgspec.Struct, frozen=True, kw_only=True, tag="run.ended", tag_
     """Every change of the run on this partition stands before this record."""
 
     job_id: str
-    tenant_id: str
+    tenant_id: RunTenantId
     outcome: RunOutcome
-    partition: int
-    partitions: int
+    partition: Count
+    partitions: Count
     tally: Tally
 
 

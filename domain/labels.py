@@ -4,6 +4,8 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from domain.bounds import Count
+
 Urgency: TypeAlias = Literal["high", "medium", "low"]
 Sentiment: TypeAlias = Literal["negative", "neutral", "positive"]
 
@@ -22,7 +24,7 @@ class Labels(msgspec.Struct, frozen=True):
     sentiment: Sentiment
     requires_action: bool
     matched: tuple[Match, ...]  # at most 8, the weightiest first
-    ruleset_version: int
+    ruleset_version: Count
 
 
 class Classifies(Protocol):

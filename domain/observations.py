@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from domain.bounds import Identifier, TenantId, check_instants, check_texts
 from domain.errors import RejectedRecordError
 from domain.identity import MAX_ID_LENGTH, is_tenant_id, ticket_key
 from domain.instants import parse_instant
@@ -22,18 +23,25 @@ class TicketFields(msgspec.Struct, frozen=True):
     subject: str
     message: str
     status: str
-    customer_id: str | None
+    customer_id: Identifier | None
     source: str | None
     created_at: datetime
+
+    def __post_init__(self) -> None:
+        check_instants((self.created_at,))
+        check_texts((self.subject, self.message, self.status, self.source))
 
 
 class SeenTicket(msgspec.Struct, frozen=True):
     """One valid ticket as a source showed it."""
 
-    tenant_id: str
-    external_id: str
+    tenant_id: TenantId
+    external_id: Identifier
     updated_at: datetime
     fields: TicketFields
+
+    def __post_init__(self) -> None:
+        check_instants((self.updated_at,))
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.bounds import Count, Identifier, RunTenantId, TenantId, check_instants
 from domain.errors import UndecodableEventError
 from domain.identity import ticket_key
 from domain.labels import Labels
@@ -18,9 +19,9 @@ RunOutcome = Literal["SUCCESS", "PARTIAL_SUCCESS", "FAILED", "CANCELLED", "INTER
 class Origin(msgspec.Struct, frozen=True, array_like=True):
     """Where on `tickets.raw` a record stood.  A replay sends old records under a new `epoch`."""
 
-    epoch: int
-    partition: int
-    offset: int
+    epoch: Count
+    partition: Count
+    offset: Count
 
     @property
     def place(self) -> str:
@@ -36,6 +37,9 @@ class Provenance(msgspec.Struct, frozen=True):
     time: datetime
     cause: Cause
     job_id: str | None = None
+
+    def __post_init__(self) -> None:
+        check_instants((self.time,))
 
 
 class Observed(msgspec.Struct, frozen=True, tag="ticket.observed", tag_field="type"):
@@ -57,10 +61,13 @@ class Deleted(msgspec.Struct, frozen=True, tag="ticket.deleted", tag_field="type
 
     origin: Origin
     provenance: Provenance
-    tenant_id: str
-    external_id: str
+    tenant_id: TenantId
+    external_id: Identifier
     deleted_at: datetime
     detected_by: str
+
+    def __post_init__(self) -> None:
+        check_instants((self.deleted_at,))
 
     @property
     def key(self) -> str:
@@ -80,8 +87,8 @@ class Reclassified(msgspec.Struct, frozen=True, tag="ticket.reclassified", tag_f
     """Newer rules say something else of a ticket whose text has the fingerprint `text`."""
 
     provenance: Provenance
-    tenant_id: str
-    external_id: str
+    tenant_id: TenantId
+    external_id: Identifier
     text: bytes
     labels: Labels
     origin: Origin | None = None
@@ -111,11 +118,11 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run.ended", tag_field="type"):
     """The last record of a run on one partition: `records` of it stand before this marker."""
 
     job_id: str
-    tenant_id: str
+    tenant_id: RunTenantId
     outcome: RunOutcome
-    partition: int
-    partitions: int
-    records: int
+    partition: Count
+    partitions: Count
+    records: Count
     origin: Origin | None = None
 
 

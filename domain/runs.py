@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from domain.bounds import Count, RunTenantId, check_instants
 from domain.errors import UndecodableEventError
 from domain.events import Tally
 from domain.records import RunOutcome
@@ -30,23 +31,26 @@ class RunAudit(msgspec.Struct, frozen=True, kw_only=True, tag="run.ended", tag_f
     """
 
     job_id: str
-    tenant_id: str
+    tenant_id: RunTenantId
     parent_id: str | None
     status: RunOutcome
     started_at: datetime
     ended_at: datetime
-    pages: int
-    fetched: int
-    new_ingested: int
-    updated: int
-    unchanged: int
-    stale: int
-    deleted: int
-    restored: int
-    rejected: int
-    foreign: int
-    duplicates: int
+    pages: Count
+    fetched: Count
+    new_ingested: Count
+    updated: Count
+    unchanged: Count
+    stale: Count
+    deleted: Count
+    restored: Count
+    rejected: Count
+    foreign: Count
+    duplicates: Count
     errors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_instants((self.started_at, self.ended_at))
 
     @property
     def unaccounted(self) -> int:

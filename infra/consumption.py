@@ -23,16 +23,21 @@ async def consume(settings: Settings, group: str, topic: str, stage: Stage) -> N
     """Feed `stage` what `group` reads of `topic`, for ever; a consumer that fails is made anew."""
     backoff = Backoff()
     while True:
-        consumer = group_consumer(settings, group)
         try:
-            await consumer.start()
-            consumer.subscribe([settings.topic(topic)], listener=_Assignment(consumer, stage))
-            await _feed(consumer, stage)
+            await _consume_until_it_fails(settings, group, topic, stage)
         except KafkaError as error:
             log.warning("consumer_restarted", topic=topic, reason=repr(error))
             await backoff.sleep()
-        finally:
-            await stop_consumer(consumer)
+
+
+async def _consume_until_it_fails(settings: Settings, group: str, topic: str, stage: Stage) -> None:
+    consumer = group_consumer(settings, group)
+    try:
+        await consumer.start()
+        consumer.subscribe([settings.topic(topic)], listener=_Assignment(consumer, stage))
+        await _feed(consumer, stage)
+    finally:
+        await stop_consumer(consumer)
 
 
 async def _feed(consumer: AIOKafkaConsumer, stage: Stage) -> None:

@@ -8,6 +8,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
+from infra.header_names import read_any_name
+from infra.kafka_security import client_security, explained
 from infra.settings import Settings
 
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
     """A producer whose retries neither lose, double nor reorder (KIP-98)."""
     return AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
+        **client_security(settings),
         enable_idempotence=True,
         acks="all",
         max_batch_size=_BATCH_BYTES,
@@ -64,8 +67,10 @@ def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
 
 def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
     """A consumer without a group: it reads what it is told to, committed records only."""
+    read_any_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
+        **client_security(settings),
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
@@ -79,11 +84,12 @@ async def started_plain_consumer(settings: Settings) -> AIOKafkaConsumer:
     """The same, connected; one that cannot connect is closed.
 
     Raises:
-        KafkaError: no broker answers.
+        KafkaRefusedError: no broker lets us in.
     """
     consumer = plain_consumer(settings)
     try:
-        await consumer.start()
+        async with explained(settings.kafka_bootstrap_servers, settings):
+            await consumer.start()
     except BaseException:
         await stop_consumer(consumer)
         raise
@@ -108,8 +114,10 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
 
 def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
     """A consumer of a group that seeks by checkpoints; committed offsets only show its lag."""
+    read_any_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
+        **client_security(settings),
         group_id=settings.topic(group),
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # until the seek; what is known is skipped, a gap looked up

@@ -12,12 +12,12 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import ReadPreference
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from domain.errors import DeskstreamError
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 
 Document: TypeAlias = dict[str, Any]
 Session: TypeAlias = AsyncIOMotorClientSession
@@ -42,18 +42,7 @@ class Mongo:
     """The client of this process and its database; nothing is written outside it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-            settings.mongodb_uri.get_secret_value(),
-            tz_aware=True,
-            minPoolSize=10,
-            maxPoolSize=50,
-            serverSelectionTimeoutMS=_SELECTION_MS,
-            connectTimeoutMS=_SELECTION_MS,
-            socketTimeoutMS=_SOCKET_MS,
-            waitQueueTimeoutMS=_SELECTION_MS,
-            retryWrites=True,
-            w="majority",
-        )
+        self.client = _client(settings)
         self.database: Database = self.client.get_database(
             settings.mongodb_database, codec_options=CodecOptions(tz_aware=True)
         )
@@ -78,6 +67,30 @@ class Mongo:
     def close(self) -> None:
         """Close every connection."""
         self.client.close()
+
+
+def _client(settings: Settings) -> "AsyncIOMotorClient[Document]":
+    try:
+        return AsyncIOMotorClient(
+            settings.mongodb_uri.get_secret_value(),
+            tz_aware=True,
+            minPoolSize=10,
+            maxPoolSize=50,
+            serverSelectionTimeoutMS=_SELECTION_MS,
+            connectTimeoutMS=_SELECTION_MS,
+            socketTimeoutMS=_SOCKET_MS,
+            waitQueueTimeoutMS=_SELECTION_MS,
+            retryWrites=True,
+            w="majority",
+        )
+    except (ConfigurationError, OSError) as error:  # a file of certificates that is none
+        raise SettingsError(f"MONGODB_URI: {reason_of(error)}") from None
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of the driver says, without the page about topology that follows it."""
+    said = str(error).split(" (", 1)[0].split(", full error", 1)[0]
+    return said.rstrip(".") or type(error).__name__
 
 
 @asynccontextmanager

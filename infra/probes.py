@@ -10,6 +10,7 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra import collections
+from infra.kafka_security import client_security
 from infra.mongo import Mongo
 from infra.settings import Settings
 
@@ -94,7 +95,9 @@ async def ping_mongodb(mongo: Mongo) -> None:
 async def ping_kafka(settings: Settings) -> None:
     """One metadata round trip, on a connection of its own."""
     client = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_bootstrap_servers, request_timeout_ms=_KAFKA_MS
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        request_timeout_ms=_KAFKA_MS,
+        **client_security(settings),
     )
     try:
         await client.start()

@@ -1,6 +1,7 @@
 """Settings from the environment or `.env`, checked once, at the start."""
 
 import re
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -15,11 +16,15 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+from pymongo.errors import InvalidURI, PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from domain.errors import DeskstreamError
+from infra.kafka_security import KafkaAccess, objection
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_UNSHOWN = {"mongodb_uri", "notify_url", "kafka_sasl_password"}
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -33,7 +38,23 @@ def _duration(value: object) -> object:
 def _mongodb_uri(value: str) -> str:
     if not value.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("begins with mongodb:// or mongodb+srv://")
+    if value.startswith("mongodb://"):  # the other one is completed by DNS, when it is used
+        _check_options(value)
     return value
+
+
+def _check_options(uri: str) -> None:
+    """Refuse what the driver would, or would pass over: a `tls=yes` is no TLS."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            parse_uri(uri)
+    except InvalidURI:  # its message may hold a part of the password
+        raise ValueError("is no address; user and password are percent-encoded") from None
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}") from None
+    except (PyMongoError, UserWarning) as error:
+        raise ValueError(str(error)) from None
 
 
 def _http_url(value: str) -> str:
@@ -55,7 +76,7 @@ class SettingsError(DeskstreamError):
     """A setting has a wrong value: one line names it and what it may be."""
 
 
-class Settings(BaseSettings):
+class Settings(KafkaAccess):
     """Every setting of section 3 of the contract; times in seconds unless a unit is given."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
@@ -124,6 +145,8 @@ def load_settings() -> Settings:
     _check_secret("MONGODB_URI", _mongodb_uri, settings.mongodb_uri)
     if settings.notify_url is not None:
         _check_secret("NOTIFY_URL", _http_url, settings.notify_url)
+    if (reason := objection(settings)) is not None:
+        raise SettingsError(reason)
     return settings
 
 
@@ -138,4 +161,5 @@ def _check_secret(name: str, check: Callable[[str], object], value: SecretStr) -
 def _sentence(error: dict[str, object]) -> str:
     location = error["loc"]
     name = str(location[0]) if isinstance(location, tuple) and location else "settings"
-    return f"{name.upper()}={error['input']!r}: {error['msg']}"
+    shown = "" if name in _UNSHOWN else f"={error['input']!r}"
+    return f"{name.upper()}{shown}: {error['msg']}"

@@ -8,7 +8,7 @@ from domain.errors import DeskstreamError
 from infra.backoff import Backoff
 from infra.collections import ensure_collections
 from infra.log_closing import check_open
-from infra.mongo import Mongo
+from infra.mongo import Mongo, reason_of
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
 
@@ -39,8 +39,11 @@ async def wait_for_engines(settings: Settings, mongo: Mongo) -> None:
             await check_open(mongo)
             async with TopicAdmin(settings, mongo) as topics:
                 findings = await topics.check()
-        except (PyMongoError, KafkaError) as error:
-            log.warning("engines_awaited", reason=repr(error))
+        except PyMongoError as error:
+            log.warning("engines_awaited", reason=f"MongoDB (MONGODB_URI): {reason_of(error)}")
+            await backoff.sleep()
+        except KafkaError as error:
+            log.warning("engines_awaited", reason=f"Kafka: {error}")
             await backoff.sleep()
         else:
             break

@@ -41,3 +41,5 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # A page for every connection that its pool could not make; who waits for one says so.
+    logging.getLogger("pymongo.client").setLevel(logging.CRITICAL)

@@ -11,6 +11,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from domain.topics import TOPICS, TopicSpec
 from infra import collections
 from infra.kafka import REQUEST_TIMEOUT_MS
+from infra.kafka_security import client_security, explained
 from infra.mongo import Mongo
 from infra.settings import Settings
 
@@ -25,11 +26,13 @@ class TopicAdmin:
         self._records = mongo[collections.TOPIC_RECORDS]
         self._client = AIOKafkaAdminClient(
             bootstrap_servers=settings.kafka_bootstrap_servers,
+            **client_security(settings),
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
 
     async def __aenter__(self) -> "TopicAdmin":
-        await self._client.start()
+        async with explained(self._settings.kafka_bootstrap_servers, self._settings):
+            await self._client.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from domain.topics import CLASSIFIED, RAW
 from infra.backoff import Backoff
+from infra.kafka_security import KafkaRefusedError
 from infra.lifetime import until_one_ends
 from infra.settings import Settings
 from infra.stage import Stage
@@ -34,9 +35,14 @@ async def consume(
     """
     backoff = Backoff()
     while True:
-        app = create_faust_app(
-            settings, classify=stages[RAW].absorb, sync=stages[CLASSIFIED].absorb, wake=wake
-        )
+        try:
+            app = create_faust_app(
+                settings, classify=stages[RAW].absorb, sync=stages[CLASSIFIED].absorb, wake=wake
+            )
+        except KafkaRefusedError as error:  # a certificate that is being replaced
+            log.warning("consumer_restarted", reason=str(error))
+            await backoff.sleep()
+            continue
         try:
             await app.start()
             started()

@@ -7,11 +7,14 @@ from typing import Any, Final, TypeAlias
 
 import faust
 import structlog
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from mode.threads import WorkerThread
 
 from domain.topics import CLASSIFIED, COMMANDS, RAW
+from infra.header_names import read_any_name
 from infra.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Record
+from infra.kafka_security import client_security
 from infra.settings import Settings
 
 log = structlog.get_logger()
@@ -84,10 +87,12 @@ def create_faust_app(
     settings: Settings, *, classify: Absorb, sync: Absorb, wake: Callable[[], None]
 ) -> FaustApp:
     """An application with the agents of a worker; nothing runs before it is started."""
+    read_any_name()
     servers = settings.kafka_bootstrap_servers.split(",")
     app = faust.App(
         settings.topic("deskstream.worker"),
         broker=[f"kafka://{server}" for server in servers],
+        broker_credentials=_credentials(settings),
         web_enabled=False,
         datadir=Path(tempfile.gettempdir()) / "deskstream-faust",  # made, and never used
         store="memory://",
@@ -138,6 +143,19 @@ def create_faust_app(
             wake()
 
     return app
+
+
+def _credentials(settings: Settings) -> Any:  # noqa: ANN401 (untyped library)
+    """What our other clients are given, as Faust takes it."""
+    given = client_security(settings)
+    if settings.uses_sasl:
+        return SASLCredentials(
+            username=given["sasl_plain_username"],
+            password=given["sasl_plain_password"],
+            mechanism=given["sasl_mechanism"],
+            ssl_context=given.get("ssl_context"),
+        )
+    return SSLCredentials(given["ssl_context"]) if settings.uses_tls else None
 
 
 def _record(message: Any) -> Record:  # noqa: ANN401 (untyped library)

@@ -12,7 +12,7 @@ from benchmarks.rows import UnknownRowError, chosen, names, rows_of
 
 
 def test_alone_it_measures_all_that_the_contract_has() -> None:
-    assert set(names()) - chosen([]) == {"alerts", "flood"}
+    assert set(names()) - chosen([]) == {"alerts", "flood", "fuzz", "soak"}
 
 
 def test_rows_of_one_set_of_tickets_are_measured_together() -> None:
