@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import typer
@@ -23,11 +23,12 @@ _STOP_SECONDS: Final = 8.5
 _LEFT_SECONDS: Final = 0.5
 
 
-def serve(service: Service) -> None:
-    """Run a service until SIGINT or SIGTERM."""
+def serve(service: Service, *, with_page: bool = True) -> None:
+    """Run a service until SIGINT or SIGTERM; `with_page`, with its metrics on METRICS_PORT."""
     import uvloop
 
     from infra.interpreter import settle_for_batches
+    from infra.metrics_page import metrics_page
     from infra.settings import load_settings
     from infra.telemetry import configure_logging
 
@@ -35,7 +36,8 @@ def serve(service: Service) -> None:
     with one_line_errors():
         settings = load_settings()
         configure_logging(settings)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        page = metrics_page(settings) if with_page else nullcontext()
+        with page, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_signalled(service, settings))
 
 
