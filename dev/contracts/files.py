@@ -1,0 +1,36 @@
+"""What is made from the code: every file, and what it must hold today."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from dev.contracts.dashboard import dashboard
+from dev.contracts.metric_tables import filled_in
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+OPERATIONS: Final = ROOT / "docs" / "operations"
+
+
+def contract_files() -> Mapping[Path, str]:
+    """The text of each file, by its path."""
+    return {
+        OPERATIONS / "grafana.json": as_json(dashboard()),
+        OPERATIONS / "metrics.md": filled_in(
+            (OPERATIONS / "metrics.md").read_text(), (OPERATIONS / "alerts.yml").read_text()
+        ),
+    }
+
+
+def as_json(value: Any) -> str:  # noqa: ANN401 (any JSON)
+    """`value` as it stands in a file."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def outdated(files: Mapping[Path, str]) -> list[Path]:
+    """Those that do not hold what they must, or are missing."""
+    return [path for path, text in files.items() if not _holds(path, text)]
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
