@@ -67,13 +67,14 @@ async def send(publisher: Publisher, letters: Iterable[DeadLetter], partitions: 
         origins[letter.position.partition("/")[0]] += 1
         digest = hashlib.sha256(letter.position.encode()).digest()
         partition = int.from_bytes(digest[:4], "big") % partitions
-        records.setdefault(partition, []).append(_outgoing(letter))
+        records.setdefault(partition, []).append(outgoing(letter))
     await publisher.publish(DEAD_LETTERS, records)
     for origin, count in origins.items():
         process_metrics.DEAD_LETTERS.labels(origin).inc(count)
 
 
-def _outgoing(letter: DeadLetter) -> Outgoing:
+def outgoing(letter: DeadLetter) -> Outgoing:
+    """The record of `tickets.dead-letters` that a letter becomes."""
     kept, lost = _kept_headers(letter.headers)
     headers = [
         (letters.ID, hashlib.sha256(letter.position.encode()).hexdigest().encode()),

@@ -5,16 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from dev.contracts.asyncapi import as_yaml, asyncapi
 from dev.contracts.dashboard import dashboard
+from dev.contracts.event_schemas import event_schemas
 from dev.contracts.metric_tables import filled_in
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 OPERATIONS: Final = ROOT / "docs" / "operations"
+CONTRACTS: Final = ROOT / "docs" / "contracts"
 
 
 def contract_files() -> Mapping[Path, str]:
     """The text of each file, by its path."""
+    schemas = {
+        CONTRACTS / "schemas" / f"{name}.json": as_json(schema)
+        for name, schema in event_schemas().items()
+    }
     return {
+        **schemas,
+        CONTRACTS / "asyncapi.yaml": as_yaml(asyncapi()),
         OPERATIONS / "grafana.json": as_json(dashboard()),
         OPERATIONS / "metrics.md": filled_in(
             (OPERATIONS / "metrics.md").read_text(), (OPERATIONS / "alerts.yml").read_text()
