@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from api.app import create_app
 from dev.contracts.asyncapi import as_yaml, asyncapi
 from dev.contracts.dashboard import dashboard
 from dev.contracts.event_schemas import event_schemas
 from dev.contracts.metric_tables import filled_in
+from infra.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 OPERATIONS: Final = ROOT / "docs" / "operations"
@@ -23,6 +25,7 @@ def contract_files() -> Mapping[Path, str]:
     }
     return {
         **schemas,
+        CONTRACTS / "openapi.json": as_json(create_app(Settings(_env_file=None)).openapi()),
         CONTRACTS / "asyncapi.yaml": as_yaml(asyncapi()),
         OPERATIONS / "grafana.json": as_json(dashboard()),
         OPERATIONS / "metrics.md": filled_in(
