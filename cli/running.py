@@ -57,7 +57,7 @@ def perform(action: "Callable[[Settings], Coroutine[Any, Any, T]]") -> T:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn errors on purpose, and engines that are down, into one line and an exit code."""
-    from aiokafka.errors import KafkaConnectionError, KafkaError
+    from aiokafka.errors import KafkaError
     from pymongo.errors import PyMongoError
 
     from domain.errors import DeskstreamError
@@ -67,16 +67,27 @@ def one_line_errors() -> Iterator[None]:
         yield
     except SettingsError as error:
         raise _ended(str(error), MISUSED) from None
-    except DeskstreamError as error:
-        raise _ended(str(error), FAILED) from None
-    except PyMongoError as error:
-        # What follows the parenthesis is a page about the topology.
-        reason = str(error).split(" (", 1)[0]
-        raise _ended(f"MongoDB cannot be used: {reason}", FAILED) from None
-    except KafkaConnectionError:
-        raise _ended("no Kafka answers at KAFKA_BOOTSTRAP_SERVERS", FAILED) from None
-    except KafkaError as error:
-        raise _ended(f"Kafka cannot be used: {error}", FAILED) from None
+    except (DeskstreamError, KafkaError, PyMongoError) as error:
+        raise _ended(sentence(error), FAILED) from None
+
+
+def sentence(error: Exception) -> str:
+    """What an operator is told of an error on purpose, or of an engine that is down."""
+    from aiokafka.errors import KafkaConnectionError, KafkaError
+    from pymongo.errors import PyMongoError
+
+    match error:
+        case PyMongoError():
+            # What follows the parenthesis is a page about the topology.
+            return f"MongoDB cannot be used: {str(error).split(' (', 1)[0]}"
+        case KafkaConnectionError():
+            return "no Kafka answers at KAFKA_BOOTSTRAP_SERVERS"
+        case KafkaError():
+            return f"Kafka cannot be used: {error}"
+        case TimeoutError():
+            return "MongoDB or Kafka does not answer"
+        case _:
+            return str(error)
 
 
 def _ended(message: str, code: int) -> typer.Exit:
