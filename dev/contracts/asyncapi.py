@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from api.wakeups import REQUEST_ID
 from domain.topics import (
     CHANGES,
     CLASSIFIED,
@@ -97,6 +98,10 @@ _MESSAGES: Final = {
     "change-event": "A ticket was created, updated, deleted or restored.",
     "run-marker": "Every change of the run on this partition stands before.",
     "dead-letter": "A record that nothing could process.",
+}
+_REQUEST: Final = {
+    "type": "string",
+    "description": "The `X-Request-ID` of the request, also in log lines about the run.",
 }
 _CHANGE_HEADERS: Final = {
     "type": "object",
@@ -196,6 +201,8 @@ def _message(name: str) -> dict[str, Any]:
         message["headers"] = {"$ref": "./schemas/dead-letter-headers.json"}
         payload = {"description": "The original value, whatever it was.", "type": "string"}
         return {**message, "payload": payload}
+    if name == "run-command":
+        message["headers"] = {"type": "object", "properties": {REQUEST_ID: _REQUEST}}
     if name == "change-event":
         message["headers"] = _CHANGE_HEADERS
     return {**message, "payload": {"$ref": f"./schemas/{name}.json"}}
