@@ -13,7 +13,7 @@ CORE := domain infra streams projections notifications api
 LONGEST_MODULE := 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types imports sizes stack stack-down bench evaluate faults guarantees up down clean
+.PHONY: help run test check format format-check lint types imports sizes contracts contracts-check stack stack-down bench evaluate faults guarantees up down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,11 +24,14 @@ run: $(INSTALLED) ## start everything here, ingest the sample, show the results 
 test: $(INSTALLED) ## run the whole test suite, on a real Kafka and MongoDB for each of PROCESSES=2 (ARGS: more for pytest)
 	$(PYTEST) -m "not faults" --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
 
-check: format-check lint types imports sizes ## format, lint, types, layers, sizes: seconds, no services
+check: format-check lint types imports sizes contracts-check ## format, lint, types, layers, sizes, contracts: seconds, no services
 
 format: $(INSTALLED) ## put every file into the one format, and fix what lint can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+contracts: $(INSTALLED) ## write what is made from the code: schemas, OpenAPI, AsyncAPI, dashboard
+	@$(BIN)/python -m dev.contracts
 
 stack: $(INSTALLED) ## start Kafka and MongoDB in the background; print their addresses
 	@$(BIN)/python -m dev.stack up
@@ -69,6 +72,9 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
+
+contracts-check: $(INSTALLED)
+	@$(BIN)/python -m dev.contracts --check
 
 sizes:
 	@find $(CORE) -name '*.py' -exec awk \

@@ -12,12 +12,13 @@ from api.dependencies import refuse_repeated_parameters
 from api.openapi import document
 from api.problems import add_problem_handlers
 from api.request_ids import RequestIds
-from api.routers import alerts, circuits, health, ingest, tenants, tickets
+from api.request_metrics import RequestMetrics
+from api.routers import alerts, circuits, health, ingest, status, tenants, tickets
 from api.services import Services
 from infra.settings import Settings
 
 _ROUTERS: Final = tuple(
-    resource.router for resource in (ingest, tickets, tenants, alerts, circuits, health)
+    resource.router for resource in (ingest, tickets, tenants, alerts, circuits, status, health)
 )
 _VERSION: Final = "1"
 _DESCRIPTION: Final = (
@@ -53,4 +54,5 @@ def create_app(settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     app.add_middleware(ConditionalAnswers)
     app.add_middleware(RequestIds)
+    app.add_middleware(RequestMetrics)
     return app

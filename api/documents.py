@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from domain.circuit import CircuitStatus
 from domain.instants import rfc3339
+from infra.circuits import Circuit
 from infra.leases import NEVER
 from infra.mongo import Document
 
@@ -106,6 +108,20 @@ def shown_alert(document: Document) -> dict[str, Any]:
 def shown_instant(moment: datetime | None) -> str | None:
     """An instant, or none, as JSON."""
     return None if moment is None else rfc3339(moment)
+
+
+def shown_circuit(circuit: Circuit, status: CircuitStatus) -> dict[str, Any]:
+    """A circuit breaker, the same for all processes."""
+    return {
+        "name": circuit.name,
+        "state": status.phase,
+        "failures": status.failures,
+        "failures_to_open": circuit.rules.failures,
+        "window": circuit.rules.window,
+        "open_seconds": circuit.rules.open_seconds,
+        "opened_at": shown_instant(status.opened_at),
+        "retry_at": shown_instant(status.retry_at),
+    }
 
 
 def _shown(document: Document, fields: Iterable[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.conditional import describe_conditions
+from api.document_examples import add_examples
 from api.run_models import Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"  # as pydantic fills it in
@@ -49,5 +50,6 @@ def document(app: FastAPI) -> dict[str, Any]:
         components = made.setdefault("components", {}).setdefault("schemas", {})
         components.update(schema.pop("$defs", {}))
         components[Problem.__name__] = schema
+        add_examples(made)
         app.openapi_schema = made
     return app.openapi_schema

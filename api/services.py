@@ -8,16 +8,16 @@ import httpx
 import structlog
 from pymongo.errors import PyMongoError
 
-from api.metrics import rendered
 from api.runs import RunQueries
 from api.scope import Deployment, TenantScope
 from api.wakeups import WakeUps
 from domain.errors import CircuitNotFoundError, DependencyDownError
-from infra.alert_backlog import read_backlog, retry_alert
+from infra.alert_backlog import retry_alert
 from infra.backoff import Backoff
 from infra.circuits import Circuit, circuits_of
 from infra.collections import ensure_collections
 from infra.jobs import jobs_of
+from infra.log_reader import LogReader
 from infra.mongo import Document, Mongo
 from infra.probes import (
     HaltedPartition,
@@ -31,6 +31,7 @@ from infra.publisher import Publisher
 from infra.reaper import Reaper
 from infra.run_requests import RunRequests
 from infra.settings import Settings
+from infra.vital_signs import VitalSigns
 
 log = structlog.get_logger()
 
@@ -48,6 +49,9 @@ class Services:
         self.runs = RunQueries(self.jobs, self.deployment)
         self.wake_ups = WakeUps(Publisher(settings), settings.kafka_partitions)
         self._circuits = circuits_of(self.mongo, settings)
+        self.vital_signs = VitalSigns(
+            self.mongo, LogReader(settings), self._circuits, partial(ping_kafka, settings)
+        )
         self._http = httpx.AsyncClient(timeout=_PROBE_SECONDS, trust_env=False)
         self.health = Probes(
             {
@@ -73,11 +77,6 @@ class Services:
         if (circuit := self._circuits.get(name)) is None:
             raise CircuitNotFoundError(name)
         return circuit
-
-    async def metrics(self) -> bytes:
-        """The page for Prometheus."""
-        circuits = {name: await circuit.status() for name, circuit in self._circuits.items()}
-        return rendered(await read_backlog(self.mongo), circuits)
 
     async def retry_alert(self, alert_id: str, tenant_id: str | None) -> Document:
         """Have an alert sent as soon as may be.
@@ -105,6 +104,7 @@ class Services:
         for task in (self._preparation, self._reaping):
             task.cancel()
         await asyncio.wait([self._preparation, self._reaping])
+        await self.vital_signs.close()
         await self.wake_ups.close()
         await self.health.close()
         await self._http.aclose()

@@ -15,6 +15,7 @@ from infra.publisher import Publisher
 
 log = structlog.get_logger()
 
+REQUEST_ID: Final = "x-request-id"  # the header of the record that names the request
 _LONGEST_SECONDS: Final = 1.0
 
 
@@ -28,7 +29,7 @@ class WakeUps:
 
     def send(self, job: Document) -> None:
         """Begin to tell; return at once."""
-        task = asyncio.create_task(self._send(job["_id"], job["tenant_id"]))
+        task = asyncio.create_task(self._send(job))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
@@ -38,12 +39,14 @@ class WakeUps:
             await asyncio.wait(self._under_way)
         await self._publisher.stop()
 
-    async def _send(self, job_id: str, tenant_id: str) -> None:
-        key = tenant_id.encode()
-        value = msgspec.json.encode({"job_id": job_id, "tenant_id": tenant_id})
+    async def _send(self, job: Document) -> None:
+        key = job["tenant_id"].encode()
+        value = msgspec.json.encode({"job_id": job["_id"], "tenant_id": job["tenant_id"]})
+        asked = job.get("request_id")
+        headers = [] if asked is None else [(REQUEST_ID, asked.encode())]
         place = partition_of(key, self._partitions)
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
-                await self._publisher.publish(COMMANDS, {place: [Outgoing(key, value)]})
+                await self._publisher.publish(COMMANDS, {place: [Outgoing(key, value, headers)]})
         except (TimeoutError, KafkaError) as error:
-            log.warning("wake_up_lost", job_id=job_id, reason=repr(error))
+            log.warning("wake_up_lost", job_id=job["_id"], reason=repr(error))

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import typer
@@ -23,11 +23,12 @@ _STOP_SECONDS: Final = 8.5
 _LEFT_SECONDS: Final = 0.5
 
 
-def serve(service: Service) -> None:
-    """Run a service until SIGINT or SIGTERM."""
+def serve(service: Service, *, with_page: bool = True) -> None:
+    """Run a service until SIGINT or SIGTERM; `with_page`, with its metrics on METRICS_PORT."""
     import uvloop
 
     from infra.interpreter import settle_for_batches
+    from infra.metrics_page import metrics_page
     from infra.settings import load_settings
     from infra.telemetry import configure_logging
 
@@ -35,7 +36,8 @@ def serve(service: Service) -> None:
     with one_line_errors():
         settings = load_settings()
         configure_logging(settings)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        page = metrics_page(settings) if with_page else nullcontext()
+        with page, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_signalled(service, settings))
 
 
@@ -55,28 +57,41 @@ def perform(action: "Callable[[Settings], Coroutine[Any, Any, T]]") -> T:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn errors on purpose, and engines that are down, into one line and an exit code."""
-    from aiokafka.errors import KafkaConnectionError, KafkaError
+    from aiokafka.errors import KafkaError
     from pymongo.errors import PyMongoError
 
     from domain.errors import DeskstreamError
-    from infra.kafka_security import KafkaRefusedError
-    from infra.mongo import reason_of
     from infra.settings import SettingsError
 
     try:
         yield
     except SettingsError as error:
         raise _ended(str(error), MISUSED) from None
-    except DeskstreamError as error:
-        raise _ended(str(error), FAILED) from None
-    except PyMongoError as error:
-        raise _ended(f"MongoDB cannot be used: {reason_of(error)}", FAILED) from None
-    except KafkaRefusedError as error:
-        raise _ended(str(error), FAILED) from None
-    except KafkaConnectionError:
-        raise _ended("no Kafka answers at KAFKA_BOOTSTRAP_SERVERS", FAILED) from None
-    except KafkaError as error:
-        raise _ended(f"Kafka cannot be used: {error}", FAILED) from None
+    except (DeskstreamError, KafkaError, PyMongoError) as error:
+        raise _ended(sentence(error), FAILED) from None
+
+
+def sentence(error: Exception) -> str:
+    """What an operator is told of an error on purpose, or of an engine that is down."""
+    from aiokafka.errors import KafkaConnectionError, KafkaError
+    from pymongo.errors import PyMongoError
+
+    from infra.kafka_security import KafkaRefusedError
+    from infra.mongo import reason_of
+
+    match error:
+        case PyMongoError():
+            return f"MongoDB cannot be used: {reason_of(error)}"
+        case KafkaRefusedError():
+            return str(error)
+        case KafkaConnectionError():
+            return "no Kafka answers at KAFKA_BOOTSTRAP_SERVERS"
+        case KafkaError():
+            return f"Kafka cannot be used: {error}"
+        case TimeoutError():
+            return "MongoDB or Kafka does not answer"
+        case _:
+            return str(error)
 
 
 def _ended(message: str, code: int) -> typer.Exit:

@@ -28,4 +28,4 @@ def api() -> None:
     """Serve the HTTP API on API_HOST and API_PORT; any number of them, each on its port."""
     from cli.api_server import run_api
 
-    serve(run_api)
+    serve(run_api, with_page=False)  # it has `/metrics`

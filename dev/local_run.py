@@ -76,14 +76,19 @@ class LocalRun:
         for sentence in engines.origins():
             self.say(sentence)
 
-    def start_services(self) -> None:
-        """Start a worker, a projector, a notifier and the API."""
+    def start_services(self, settings: Settings) -> None:
+        """Start a worker, a projector, a notifier and the API.
+
+        Where METRICS_PORT is set, worker, projector and notifier have it and the two after it.
+        """
         environment = os.environ | _UNBUFFERED
         if environment.get("LOG_LEVEL") != "DEBUG":
             environment["LOG_LEVEL"] = "INFO"  # the files hold all; the screen shows warnings
         children: list[Child] = []  # those that were started, also if one after them fails
         self._ends.callback(self.supervisor.stop, children, _SERVICES_STOP_SECONDS)
-        for name in ("api", "worker", "projector", "notifier"):
+        for number, name in enumerate(("worker", "projector", "notifier", "api")):
+            if settings.metrics_port:
+                environment["METRICS_PORT"] = str(settings.metrics_port + number)
             command = [sys.executable, "-m", "cli", name]
             child = self.supervisor.start(name, command, environment)
             children.append(child)

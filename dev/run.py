@@ -88,7 +88,7 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
     local.supervisor.check()
     settings = load_settings()
     before = asyncio.run(_prepare_log(settings))
-    local.start_services()
+    local.start_services(settings)
     local.wait_ready()
     with ApiClient(url_of(settings), pause=local.supervisor.pause) as api:
         completed = local.ingest(api)

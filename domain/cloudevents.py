@@ -25,7 +25,7 @@ from domain.redriving import Headers, redrive_marks, unmarked
 OBSERVED: Final = "ticket.observed"
 DELETED: Final = "ticket.deleted"
 RUN_ENDED: Final = "run.ended"
-_LONGEST_ATTRIBUTE: Final = 1024
+LONGEST_ATTRIBUTE: Final = 1024
 
 
 class RawRecord(NamedTuple):
@@ -160,8 +160,8 @@ def _attribute(attributes: Mapping[str, Any], name: str) -> str:
     value = attributes.get(name)
     if not isinstance(value, str) or not value:
         raise RejectedRecordError(f"{name}: expected text, got {type(value).__name__}")
-    if len(value) > _LONGEST_ATTRIBUTE:
-        raise RejectedRecordError(f"{name}: {len(value)} characters, at most {_LONGEST_ATTRIBUTE}")
+    if len(value) > LONGEST_ATTRIBUTE:
+        raise RejectedRecordError(f"{name}: {len(value)} characters, at most {LONGEST_ATTRIBUTE}")
     return storable(value, name)
 
 

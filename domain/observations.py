@@ -13,7 +13,7 @@ from domain.identity import MAX_ID_LENGTH, is_tenant_id, ticket_key
 from domain.instants import parse_instant
 
 MAX_RECORD_BYTES: Final = 256 * 1024
-_LARGEST_INTEGER: Final = 2**63 - 1
+LARGEST_INTEGER: Final = 2**63 - 1
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -92,7 +92,7 @@ def read_id(row: Mapping[str, Any], name: str) -> str:
     """The identifier `row[name]`: at most 256 characters, none of them a control character."""
     value = row.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
-        if not -_LARGEST_INTEGER - 1 <= value <= _LARGEST_INTEGER:
+        if not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
             raise RejectedRecordError(f"{name}: an integer over 64 bits")
         return str(value)
     if not isinstance(value, str) or not value:

@@ -59,7 +59,7 @@ class Checkpoints:
     ) -> None:
         self._documents = mongo[collections.CHECKPOINTS]
         self.generation = generation
-        self._consumer = consumer
+        self.consumer = consumer
         self._topic = topic
         self._fenced_extra = fenced_extra
 
@@ -67,14 +67,14 @@ class Checkpoints:
     def identity(self) -> dict[str, Any]:
         """The members that all of these checkpoints share."""
         return {
-            "consumer": self._consumer,
+            "consumer": self.consumer,
             "generation": self.generation,
             "topic": self._topic,
         }
 
     def id_of(self, partition: int) -> str:
         """The `_id` of a partition's checkpoint."""
-        return f"{self._consumer}:{self.generation}:{self._topic}:{partition}"
+        return f"{self.consumer}:{self.generation}:{self._topic}:{partition}"
 
     async def create(self, starts: Mapping[int, int]) -> None:
         """Make the checkpoints that are missing, at the given offsets."""
@@ -117,7 +117,7 @@ class Checkpoints:
         updates = [UpdateOne(self._fence(m.checkpoint), {"$set": _fields(m)}) for m in moves]
         result = await self._documents.bulk_write(updates, ordered=False, session=session)
         if result.matched_count != len(updates):
-            raise FenceError(f"{self._consumer}:{self.generation}:{self._topic}")
+            raise FenceError(f"{self.consumer}:{self.generation}:{self._topic}")
 
     async def revive(self) -> None:
         """Let these checkpoints be moved again, though others took their place."""

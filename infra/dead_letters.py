@@ -1,12 +1,14 @@
 """Dead letters: records nothing could process, kept with the reason and the original bytes."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from domain import dead_letters as letters
 from domain.errors import UndecodableEventError
 from domain.topics import DEAD_LETTERS
+from infra import process_metrics
 from infra.kafka import Headers, Outgoing, Record
 from infra.publisher import Publisher
 
@@ -60,14 +62,19 @@ def readable(
 async def send(publisher: Publisher, letters: Iterable[DeadLetter], partitions: int) -> None:
     """Write dead letters; return when Kafka has them."""
     records: dict[int, list[Outgoing]] = {}
+    origins: Counter[str] = Counter()
     for letter in letters:
+        origins[letter.position.partition("/")[0]] += 1
         digest = hashlib.sha256(letter.position.encode()).digest()
         partition = int.from_bytes(digest[:4], "big") % partitions
-        records.setdefault(partition, []).append(_outgoing(letter))
+        records.setdefault(partition, []).append(outgoing(letter))
     await publisher.publish(DEAD_LETTERS, records)
+    for origin, count in origins.items():
+        process_metrics.DEAD_LETTERS.labels(origin).inc(count)
 
 
-def _outgoing(letter: DeadLetter) -> Outgoing:
+def outgoing(letter: DeadLetter) -> Outgoing:
+    """The record of `tickets.dead-letters` that a letter becomes."""
     kept, lost = _kept_headers(letter.headers)
     headers = [
         (letters.ID, hashlib.sha256(letter.position.encode()).hexdigest().encode()),

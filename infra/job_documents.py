@@ -83,4 +83,5 @@ def _unstarted() -> Document:
         "errors": [],
         "jobs": {},
         "skipped": [],
+        "request_id": None,
     }

@@ -88,7 +88,7 @@ class Jobs:
             raise LeaseLostError(crawl_id)
         if tenant_id in parent["jobs"]:
             return str(parent["jobs"][tenant_id])
-        wanted = {"confirm_deletions": parent["confirm_deletions"]}
+        wanted = {name: parent.get(name) for name in ("confirm_deletions", "request_id")}
         begun = {"phase": "fetching", "started_at": datetime.now(UTC)}
         child = new_job(tenant_id, crawl_id, wanted | begun, self.partitions)
         before = await self._take(child, session)

@@ -21,7 +21,7 @@ HEARTBEAT_MS: Final = 3_000
 REQUEST_TIMEOUT_MS: Final = 15_000
 _STOP_SECONDS: Final = 4.0
 _CANCEL_SECONDS: Final = 0.5
-_LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
+LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
 _BATCH_BYTES: Final = 768 * 1024
 
 
@@ -60,13 +60,17 @@ def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
         enable_idempotence=True,
         acks="all",
         max_batch_size=_BATCH_BYTES,
-        max_request_size=_LARGEST_REQUEST,
+        max_request_size=LARGEST_REQUEST,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
 
-def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
-    """A consumer without a group: it reads what it is told to, committed records only."""
+def plain_consumer(settings: Settings, partition_bytes: int = LARGEST_REQUEST) -> AIOKafkaConsumer:
+    """A consumer without a group: it reads what it is told to, committed records only.
+
+    It asks for at most `partition_bytes` of each partition at once, or for one batch if that is
+    larger.
+    """
     read_any_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -74,19 +78,21 @@ def plain_consumer(settings: Settings) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
-        max_partition_fetch_bytes=_LARGEST_REQUEST,
+        max_partition_fetch_bytes=partition_bytes,
         fetch_max_wait_ms=50,  # a broker answers one request of a connection at a time
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
 
-async def started_plain_consumer(settings: Settings) -> AIOKafkaConsumer:
+async def started_plain_consumer(
+    settings: Settings, partition_bytes: int = LARGEST_REQUEST
+) -> AIOKafkaConsumer:
     """The same, connected; one that cannot connect is closed.
 
     Raises:
         KafkaRefusedError: no broker lets us in.
     """
-    consumer = plain_consumer(settings)
+    consumer = plain_consumer(settings, partition_bytes)
     try:
         async with explained(settings.kafka_bootstrap_servers, settings):
             await consumer.start()
@@ -122,7 +128,7 @@ def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # until the seek; what is known is skipped, a gap looked up
         isolation_level="read_committed",
-        max_partition_fetch_bytes=_LARGEST_REQUEST,
+        max_partition_fetch_bytes=LARGEST_REQUEST,
         fetch_max_wait_ms=250,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,

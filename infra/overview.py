@@ -1,5 +1,6 @@
 """What goes on and what stands still: the runs that are on, and the tickets that are parked."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -58,3 +59,24 @@ async def parked_tickets(mongo: Mongo) -> list[ParkedTicket]:
     ]
     found = mongo[collections.PARKED].aggregate(stages)
     return [ParkedTicket(row["_id"], row["events"]) async for row in found]
+
+
+async def count_active_jobs(mongo: Mongo) -> Mapping[str, int]:
+    """How many runs are in each phase of those that are on."""
+    stages: list[Document] = [
+        {"$match": {"phase": {"$in": list(ACTIVE)}}},
+        {"$group": {"_id": "$phase", "runs": {"$sum": 1}}},
+    ]
+    found = {row["_id"]: row["runs"] async for row in mongo[collections.JOBS].aggregate(stages)}
+    return {phase: found.get(phase, 0) for phase in ACTIVE}
+
+
+async def count_parked(mongo: Mongo) -> int:
+    """How many tickets are parked."""
+    stages: list[Document] = [
+        {"$sort": {"key": ASCENDING}},  # so that the index is walked from key to key
+        {"$group": {"_id": "$key"}},
+        {"$count": "tickets"},
+    ]
+    found = await mongo[collections.PARKED].aggregate(stages).to_list(None)
+    return int(found[0]["tickets"]) if found else 0

@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 from domain.retry import RetryPolicy
 from infra.backoff import Backoff
 from infra.mongo import Mongo, Session, transaction
+from infra.process_metrics import TRANSACTION_RETRIES
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ async def retried(session: Session, work: Callable[[Session], Awaitable[T]]) -> 
             again = error.has_error_label("TransientTransactionError")
             if not again or _POLICY.gives_up_after(backoff.failures + 1):
                 raise
+            TRANSACTION_RETRIES.inc()
             await backoff.sleep()
         else:
             return result

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+import structlog
+
 from domain.errors import (
     IdempotencyKeyReusedError,
     PartOfRunError,
@@ -14,6 +16,9 @@ from infra.job_documents import OPEN
 from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
+from infra.telemetry import current_request
+
+log = structlog.get_logger()
 
 KEY_KEPT: Final = timedelta(hours=24)
 CANCELLED: Final = "cancelled on request"
@@ -51,7 +56,10 @@ class RunRequests:
             IdempotencyKeyReusedError: the key was used for another request.
         """
         tenants = await self._jobs.prepare(request.tenant_id, known_tenants)
-        wanted = {"confirm_deletions": request.confirm_deletions}
+        wanted = {
+            "confirm_deletions": request.confirm_deletions,
+            "request_id": current_request(),
+        }
 
         async def once(session: Session) -> Requested:
             if key is not None and (earlier := await self._earlier(key, request, session)):
@@ -61,7 +69,9 @@ class RunRequests:
                 await self._keep(key, request, job["_id"], session)
             return Requested(job, is_replayed=False)
 
-        return await in_transaction(self._mongo, once)
+        requested = await in_transaction(self._mongo, once)
+        log.info("run_requested", job_id=requested.job["_id"], is_replayed=requested.is_replayed)
+        return requested
 
     async def cancel(self, job_id: str) -> Document:
         """Fix a run's outcome, CANCELLED, whatever worker runs it; return it as it is now.

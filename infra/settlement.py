@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
+import structlog
 from pymongo import ASCENDING
 
 from domain.events import Tally
@@ -16,6 +17,9 @@ from infra.kafka import Outgoing
 from infra.mongo import Document, Mongo, Session
 from infra.publisher import Publisher
 from infra.retrying import in_transaction
+from infra.telemetry import run_fields
+
+log = structlog.get_logger()
 
 
 class Settlement:
@@ -34,6 +38,7 @@ class Settlement:
         for job_id in job_ids:
             job = await self._documents.find_one({"_id": job_id, "phase": "applying"})
             if job is not None and await in_transaction(self._mongo, partial(self._close, job)):
+                log.info("run_closed", **run_fields(job), outcome=job["outcome"])
                 parents.add(job["parent_id"])
         if parents := parents - {None}:
             await self.close(parents)

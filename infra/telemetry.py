@@ -2,6 +2,9 @@
 
 import logging
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
 import structlog
 
@@ -43,3 +46,20 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # A page for every connection that its pool could not make; who waits for one says so.
     logging.getLogger("pymongo.client").setLevel(logging.CRITICAL)
+
+
+def current_request() -> str | None:
+    """The id of the HTTP request that this is done for, if it is done for one."""
+    found = structlog.contextvars.get_contextvars().get("request_id")
+    return None if found is None else str(found)
+
+
+def about_run(job: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """While it lasts, log lines of this task name the run and the request that asked for it."""
+    return structlog.contextvars.bound_contextvars(**run_fields(job))
+
+
+def run_fields(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What a log line says of a run; the command line makes no request."""
+    asked = job.get("request_id")
+    return {"job_id": job["_id"], **({} if asked is None else {"request_id": asked})}

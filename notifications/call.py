@@ -17,6 +17,7 @@ from infra import crash_points
 from infra.alerts import Alerts, Claim
 from infra.backoff import Backoff
 from infra.circuits import Circuit
+from infra.process_metrics import ALERT_CALLS
 from notifications.receiver import Receiver
 
 log = structlog.get_logger()
@@ -57,7 +58,9 @@ class Calls:
             if not await self._may_go_out(leave):
                 return 0.0
             was_sent = True
+            begun = time.monotonic()
             outcome = await self._receiver.send(claim.id, claim.body)
+            ALERT_CALLS.labels(_kind(outcome)).observe(time.monotonic() - begun)
             crash_points.reached("alert_sent")
             if _lesson(outcome) is False:
                 # Before the slot is free for another call, which may not be let out any more.
@@ -146,6 +149,16 @@ def _lesson(outcome: Outcome | None) -> bool | None:
             return False
         case _:
             return None
+
+
+def _kind(outcome: Outcome) -> str:
+    match outcome:
+        case Delivered():
+            return "delivered"
+        case Refused():
+            return "refused"
+        case Failed():
+            return "failed"
 
 
 def _said(outcome: Outcome) -> str:

@@ -14,6 +14,7 @@ from infra.circuits import NOTIFY, circuits_of
 from infra.consumption import consume
 from infra.lifetime import work_until
 from infra.log_reader import LogReader
+from infra.measured_step import MeasuredStep
 from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.stage import Stage
@@ -54,7 +55,7 @@ async def run_notifier(
         checkpoints = Checkpoints(mongo, CONSUMER, CHANGES)
         await begin(mongo, reader, checkpoints, range(settings.kafka_partitions))
         step = RecordingStep(mongo, checkpoints, alerts, settings.alert_max_age, delivery.wake)
-        stage = Stage(CHANGES, step, checkpoints, reader)
+        stage = Stage(CHANGES, MeasuredStep(CONSUMER, step), checkpoints, reader)
         log.info("notifier_started")
         try:
             await work_until(

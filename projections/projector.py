@@ -11,6 +11,7 @@ from infra.consumption import consume
 from infra.jobs import jobs_of
 from infra.lifetime import work_until
 from infra.log_reader import LogReader
+from infra.measured_step import MeasuredStep
 from infra.mongo import Mongo
 from infra.publisher import Publisher
 from infra.read_models import INGESTION_LOGS, TICKETS, ProjectionCheckpoints
@@ -72,5 +73,6 @@ def _stages(
     for topic, checkpoints, made in steps:
         reader = LogReader(settings)
         stack.push_async_callback(reader.stop)
-        stages.append((topic, Stage(topic, made, checkpoints, reader)))
+        measured = MeasuredStep(checkpoints.consumer, made)
+        stages.append((topic, Stage(topic, measured, checkpoints, reader)))
     return stages

@@ -1,5 +1,6 @@
 """The classifier: tickets.raw -> tickets.classified."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from infra import crash_points, dead_letters
 from infra.checkpoints import Checkpoint, Checkpoints, after, moves_behind
 from infra.dead_letters import DeadLetter
 from infra.kafka import Outgoing, Record
+from infra.process_metrics import CLASSIFICATION_SECONDS
 from infra.publisher import Publisher
 
 
@@ -100,10 +102,12 @@ class ClassifierStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Classify, publish, move on."""
+        begun = time.monotonic()
         batch = ClassifiedBatch()
         for records in slices.values():
             for record in records:
                 classify_record(record, batch, self._classifier, self._partitions)
+        CLASSIFICATION_SECONDS.inc(time.monotonic() - begun)
         crash_points.reached("classified_batch")
         await dead_letters.send(self._publisher, batch.refused, self._partitions)
         await self._publisher.publish(CLASSIFIED, batch.records)

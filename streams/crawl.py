@@ -18,6 +18,7 @@ from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.owners import Owners, crawl_owner
 from infra.page_store import store_patiently
+from infra.process_metrics import CRAWL_PAGES, CRAWL_ROWS
 from infra.publisher import Publisher
 from infra.retrying import in_transaction
 from infra.run_outbox import RunOutbox, page
@@ -151,6 +152,8 @@ class Crawler:
         crash_points.reached("page_stored")
         job |= {**position_fields(stored.position), "sequence": stored.sequence}
         job["pages_done"] += 1
+        CRAWL_PAGES.inc()
+        CRAWL_ROWS.inc(len(stored.rows))
         if not stored.rows:
             return []
         documents = page(job["_id"], stored.sequence, stored.rows)

@@ -1,6 +1,7 @@
 """One call of the helpdesk: a slot of the limiter, the circuit's leave, the run's permit."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
@@ -11,6 +12,7 @@ from domain.circuit import Admission
 from domain.errors import HelpdeskError
 from infra.circuits import Circuit
 from infra.limiter import Limiter
+from infra.process_metrics import HELPDESK_CALLS, LIMITER_WAIT
 
 log = structlog.get_logger()
 
@@ -70,7 +72,9 @@ class GuardedHttp:
             HelpdeskError: no usable answer.
             LeaseLostError: the permit was refused; no call was made.
         """
+        asked = time.monotonic()
         async with self._limiter.slot(run) as slot:
+            LIMITER_WAIT.observe(time.monotonic() - asked)
             admission = await self._circuit.admit()
             if not isinstance(admission, Admission):
                 return CircuitOpen(admission)
@@ -78,7 +82,7 @@ class GuardedHttp:
             try:
                 await permit()
                 slot.is_used = True
-                answer = await self._get(request, read)
+                answer = await self._measured(request, read)
                 succeeded = True
             except HelpdeskError as error:
                 succeeded = not error.retryable
@@ -86,6 +90,20 @@ class GuardedHttp:
             finally:
                 await self._circuit.tell(admission, succeeded=succeeded)
             return answer
+
+    async def _measured(
+        self, request: Request, read: Callable[[bytes | None], T]
+    ) -> T | RateLimited:
+        begun = time.monotonic()
+        try:
+            answer = await self._get(request, read)
+        except HelpdeskError as error:
+            outcome = "failed" if error.retryable else "refused"
+            HELPDESK_CALLS.labels(outcome).observe(time.monotonic() - begun)
+            raise
+        outcome = "rate_limited" if isinstance(answer, RateLimited) else "answered"
+        HELPDESK_CALLS.labels(outcome).observe(time.monotonic() - begun)
+        return answer
 
     async def _get(self, request: Request, read: Callable[[bytes | None], T]) -> T | RateLimited:
         try:

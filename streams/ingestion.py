@@ -17,6 +17,7 @@ from infra.publisher import Publisher
 from infra.retrying import answered
 from infra.run_outbox import RunOutbox
 from infra.settlement import Settlement
+from infra.telemetry import about_run
 from streams.crawl import Crawler
 
 log = structlog.get_logger()
@@ -126,9 +127,11 @@ class Ingestion:
             await asyncio.sleep(self._crawl_watch.beat_seconds)
 
     async def _crawl(self, job: Document, loss: asyncio.Future[str]) -> None:
-        log.info(
-            "crawl_began", job_id=job["_id"], tenant_id=job["tenant_id"], page=job["next_page"]
-        )
+        with about_run(job):
+            await self._watched(job, loss)
+
+    async def _watched(self, job: Document, loss: asyncio.Future[str]) -> None:
+        log.info("crawl_began", tenant_id=job["tenant_id"], page=job["next_page"])
         crawling = asyncio.create_task(self._persist(job))
         beating = asyncio.create_task(self._keep_lease(job))
         try:

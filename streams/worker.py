@@ -18,6 +18,7 @@ from infra.jobs import jobs_of
 from infra.lifetime import work_until
 from infra.limiter import Limiter
 from infra.log_reader import LogReader
+from infra.measured_step import MeasuredStep
 from infra.mongo import Mongo
 from infra.publisher import Publisher
 from infra.reaper import Reaper
@@ -82,7 +83,7 @@ def _classifier_stage(
         publisher,
         settings.kafka_partitions,
     )
-    return Stage(RAW, step, checkpoints, reader)
+    return Stage(RAW, MeasuredStep("classifier", step), checkpoints, reader)
 
 
 def _sync_stage(
@@ -93,7 +94,7 @@ def _sync_stage(
     checkpoints = Checkpoints(mongo, "sync", CLASSIFIED, fenced_extra=OUTBOX_SEQUENCE)
     step = SyncStep(mongo, checkpoints, publisher, reader, settings.kafka_partitions)
     stack.push_async_callback(step.close)
-    return Stage(CLASSIFIED, step, checkpoints, reader)
+    return Stage(CLASSIFIED, MeasuredStep("sync", step), checkpoints, reader)
 
 
 async def create_ingestion(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from api.answers import JsonResponse
 from api.circuit_models import CircuitView
 from api.dependencies import Connections
-from api.documents import shown_instant
+from api.documents import shown_circuit
 from api.openapi import problems
 from api.parameters import NoParameters
 from infra.circuits import Circuit
@@ -33,14 +33,4 @@ async def reset_circuit(name: CircuitName, services: Connections, _: Nothing) ->
 
 
 async def _shown(circuit: Circuit) -> dict[str, Any]:
-    status = await circuit.status()
-    return {
-        "name": circuit.name,
-        "state": status.phase,
-        "failures": status.failures,
-        "failures_to_open": circuit.rules.failures,
-        "window": circuit.rules.window,
-        "open_seconds": circuit.rules.open_seconds,
-        "opened_at": shown_instant(status.opened_at),
-        "retry_at": shown_instant(status.retry_at),
-    }
+    return shown_circuit(circuit, await circuit.status())

@@ -83,11 +83,20 @@ async def test_what_hangs_is_given_up(helpdesk: tuple[Helpdesk, Settings], tmp_p
             answer = await client.get("/health")
             seconds = time.monotonic() - begun
             ready = await client.get("/readyz")
+            begun = time.monotonic()
+            page, status = await asyncio.gather(client.get("/metrics"), client.get("/status"))
+            asked = time.monotonic() - begun
             mongod.resume()
 
     assert (answer.status_code, down(answer)) == (503, {"mongodb", "kafka", "helpdesk"})
     assert seconds < 2
     assert ready.status_code == 503
+    assert asked < 4
+    assert page.status_code == 200
+    for engine in ("mongodb", "kafka"):
+        assert f'deskstream_dependency_up{{dependency="{engine}"}} 0.0' in page.text
+    assert "deskstream_alerts" not in page.text
+    assert (status.status_code, status.json()["detail"]) == (503, "MongoDB cannot be reached")
 
 
 async def test_a_halted_partition_turns_readiness_red(api: httpx.AsyncClient, mongo: Mongo) -> None:

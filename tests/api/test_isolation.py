@@ -22,6 +22,7 @@ OF_NO_TENANT = {
     "/livez",
     "/readyz",
     "/metrics",
+    "/status",
     "/circuit/{name}/status",
     "/openapi.json",
     "/docs",

@@ -7,11 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
+from aiokafka import TopicPartition
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.run_models import Problem, Progress, RunAccepted, RunResult
+from domain.topics import COMMANDS
 from infra import collections
+from infra.kafka import plain_consumer
 from infra.leases import Leases
 from infra.mongo import Mongo
 from infra.settings import Settings
@@ -348,3 +352,59 @@ async def test_a_run_knows_the_last_complete_one_of_its_tenant(
         await crawl.apply(ids[-1], {})
 
     assert known == [None, ids[0], ids[0], ids[2]]
+
+
+# What asked for a run
+
+
+async def commands(settings: Settings, job_id: str) -> list[dict[str, bytes]]:
+    """The headers of the records on `ingestion.commands` that name a run."""
+    consumer = plain_consumer(settings)
+    await consumer.start()
+    try:
+        places = [
+            TopicPartition(settings.topic(COMMANDS), partition)
+            for partition in range(settings.kafka_partitions)
+        ]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, 0)
+        found: list[dict[str, bytes]] = []
+        while not found:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += [dict(r.headers) for r in records if job_id in r.value.decode()]
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def test_a_run_knows_the_request_that_asked_for_it(
+    api: httpx.AsyncClient, settings: Settings, crawl: Crawl
+) -> None:
+    answer = await api.post(
+        "/ingest/run", params={"tenant_id": "acme"}, headers={"X-Request-ID": "shift-7.42"}
+    )
+    job_id = answer.json()["job_id"]
+    await crawl.claim()
+
+    with capture_logs() as lines:
+        await crawl.claims.settle(crawl.job, "SUCCESS", [])
+        await crawl.apply(job_id, {})
+
+    assert answer.headers["X-Request-ID"] == "shift-7.42"
+    assert (await crawl.jobs.find(job_id))["request_id"] == "shift-7.42"
+    assert await commands(settings, job_id) == [{"x-request-id": b"shift-7.42"}]
+    [closed] = [line for line in lines if line["event"] == "run_closed"]
+    assert (closed["job_id"], closed["request_id"]) == (job_id, "shift-7.42")
+
+
+async def test_the_runs_of_a_run_of_all_tenants_know_it_too(
+    api: httpx.AsyncClient, mongo: Mongo
+) -> None:
+    await store(mongo, ticket("T-1"), ticket("T-2", tenant_id="globex"))
+    answer = await api.post("/ingest/run", params={"tenant_id": "*"})
+
+    jobs = await mongo[collections.JOBS].find().to_list(None)
+
+    assert len(jobs) == 3
+    assert {job["request_id"] for job in jobs} == {answer.headers["X-Request-ID"]}

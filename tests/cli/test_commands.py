@@ -1,5 +1,6 @@
 """What every command promises: help at once, and errors of one line."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -94,3 +95,12 @@ def test_an_erasure_is_of_one_customer_or_of_one_ticket_of_a_tenant(
     options: tuple[str, ...],
 ) -> None:
     assert is_one_line_error(Deskstream({}).run("erase", *options), code=2)
+
+
+def test_a_page_of_metrics_that_cannot_be_served_is_one_line() -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = Deskstream({**NOWHERE, "METRICS_PORT": port}).run("notifier")
+
+    assert is_one_line_error(ended)
+    assert f"METRICS_PORT={port}: cannot listen there" in ended.stderr

@@ -1,9 +1,12 @@
 """`deskstream status`: lag, runs that are on, and what stands still."""
 
+import json
+import signal
 import time
 
 import pytest
 
+from dev.ports import free_port
 from domain.topics import CHANGES, RAW
 from infra import collections
 from infra.checkpoints import Advance, Checkpoints
@@ -14,7 +17,7 @@ from infra.log_reader import LogReader
 from infra.mongo import Mongo
 from infra.publisher import Publisher
 from infra.settings import Settings
-from tests.cli.commands import Deskstream
+from tests.cli.commands import PATIENCE, Deskstream
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("topics")]
 
@@ -101,3 +104,37 @@ async def test_status_shows_all_that_goes_on_and_all_that_stands_still(
     assert shown["parked"] == [{"key": "acme:1", "events": 2}]
     for text in (job["_id"], "acme:1", "classifier stands still on tickets.raw[1]"):
         assert text in printed
+
+
+async def test_a_watched_status_is_a_line_a_look_with_rates(
+    deskstream: Deskstream, settings: Settings, mongo: Mongo
+) -> None:
+    await append(settings, RAW, 4)
+    await advance(mongo, "classifier", RAW, 1)
+    watched = deskstream.start("status", "--watch", "0.2", "--json")
+    assert watched.stdout is not None
+    first = json.loads(watched.stdout.readline())
+    await advance(mongo, "classifier", RAW, 4)
+
+    rates: list[float] = []
+    while not any(rates):
+        rates.append(json.loads(watched.stdout.readline())["rates"]["classifier:1"])
+    watched.send_signal(signal.SIGINT)
+    _, errors = watched.communicate(timeout=PATIENCE)
+
+    assert (first["lag_events"], first["rates"]) == (3, {})
+    assert (watched.returncode, errors) == (0, "")
+
+
+def test_engines_that_are_down_are_a_line_and_no_end() -> None:
+    nowhere = {"MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/?replicaSet=rs0"}
+    watched = Deskstream(nowhere).start("status", "--watch", "0.1", "--json")
+    assert watched.stdout is not None
+
+    said = json.loads(watched.stdout.readline())
+    assert watched.poll() is None
+    watched.send_signal(signal.SIGINT)
+    _, errors = watched.communicate(timeout=PATIENCE)
+
+    assert said["error"].startswith("MongoDB")
+    assert (watched.returncode, errors) == (0, "")

@@ -112,3 +112,18 @@ class TestKafkaLog(LogReaderContract):
         with pytest.raises(LogMismatchError):
             await reader.read(RAW, 1, 0, 8)
         assert (await reader.bounds(RAW, [1]))[1][0] == 2
+
+    async def test_first_records_of_several_ranges_are_found_at_once(
+        self, reader: LogReader
+    ) -> None:
+        (first, *_, last), _ = await reader.read(RAW, 1, 0, 8)
+
+        assert await reader.first_timestamps(RAW, {1: (0, 8)}) == {1: first.timestamp}
+        assert await reader.first_timestamps(RAW, {1: (3, 8)}) == {1: last.timestamp}
+        assert await reader.first_timestamps(RAW, {1: (3, 6)}) == {}
+        assert await reader.first_timestamps(RAW, {}) == {}
+
+    async def test_a_range_that_is_not_in_the_log_hides_no_other(self, reader: LogReader) -> None:
+        found = await reader.first_timestamps(RAW, {0: (5, 9), 1: (0, 8), 2: (0, 0)})
+
+        assert found.keys() == {1}

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from dev.engines import Engines
+from dev.ports import free_port
 from infra.collections import ensure_collections
 from infra.mongo import Mongo
 from infra.settings import Settings
@@ -17,8 +18,14 @@ from tests.integration.pipeline import Pipeline
 
 
 @pytest.fixture(scope="session")
+def metrics_ports() -> dict[str, int]:
+    """Where each process of the pipeline shows its metrics."""
+    return {name: free_port() for name in ("worker", "projector")}
+
+
+@pytest.fixture(scope="session")
 def pipeline_settings(
-    engines: Engines, tmp_path_factory: pytest.TempPathFactory
+    engines: Engines, tmp_path_factory: pytest.TempPathFactory, metrics_ports: dict[str, int]
 ) -> Iterator[Settings]:
     """The settings of a deployment whose worker and projector run for the whole session."""
     name = uuid.uuid4().hex[:12]
@@ -33,8 +40,8 @@ def pipeline_settings(
     )
     asyncio.run(_create(settings))
     with deployed(settings, tmp_path_factory.mktemp("pipeline")) as deployment:
-        deployment.start("worker")
-        deployment.start("projector")
+        for name, port in metrics_ports.items():
+            deployment.start(name, METRICS_PORT=str(port))
         yield settings
 
 

@@ -18,6 +18,7 @@ from infra.circuits import Circuit
 from infra.leases import NEVER
 from infra.limiter import Limiter
 from infra.mongo import Mongo
+from infra.process_metrics import process_registry
 from infra.settings import Settings
 from streams.guarded_call import GuardedHttp
 from streams.helpdesk import HelpdeskCalls, HelpdeskClient
@@ -372,3 +373,25 @@ async def test_any_id_can_be_asked_for(desk: HelpdeskServer, caller: Caller, id_
     desk.remove(row["tenant_id"], id_)
 
     assert found == row
+
+
+async def test_calls_are_measured_by_what_came_of_them(
+    desk: HelpdeskServer, caller: Caller
+) -> None:
+    before = {outcome: _calls(outcome) for outcome in ("answered", "rate_limited", "failed")}
+    desk.install_faults(
+        [Refusal(status=500, times=2), Refusal(status=429, times=1, from_request=3)]
+    )
+
+    await caller.calls.page(2)
+
+    assert {outcome: _calls(outcome) - count for outcome, count in before.items()} == {
+        "answered": 1,
+        "rate_limited": 1,
+        "failed": 2,
+    }
+
+
+def _calls(outcome: str) -> float:
+    name = "deskstream_helpdesk_call_duration_seconds_count"
+    return process_registry().get_sample_value(name, {"outcome": outcome}) or 0.0

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 from aiokafka import TopicPartition
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 
 from dev.helpdesk.faults import Refusal, SlowAnswer
 from dev.helpdesk.helpdesk import HelpdeskSettings
@@ -20,7 +22,7 @@ from infra.jobs import Jobs, jobs_of
 from infra.kafka import Outgoing, plain_consumer
 from infra.mongo import Mongo
 from infra.publisher import Publisher
-from infra.run_requests import RunRequests
+from infra.run_requests import RunRequest, RunRequests
 from infra.settings import Settings
 from streams.worker import create_ingestion
 from tests.integration.pipeline import eventually
@@ -205,3 +207,28 @@ async def test_a_worker_that_stops_hands_its_crawls_on_at_once(
     assert (job["outcome"], job["pages_done"], job["resumes"]) == ("SUCCESS", 12, 0)
     asked = [record.query for record in helpdesk.requests("/external/support-tickets")]
     assert [sum(f"page={page}&" in query for query in asked) for page in (1, 2, 3)] == [1, 1, 1]
+
+
+async def test_log_lines_about_a_run_name_the_request_that_asked_for_it(
+    workers: Workers, mongo: Mongo, settings: Settings
+) -> None:
+    jobs = jobs_of(mongo, settings)
+    with bound_contextvars(request_id="shift-7.42"):
+        requested = await RunRequests(mongo, jobs).start(RunRequest(TENANT))
+    job_id = requested.job["_id"]
+
+    with capture_logs([merge_contextvars]) as lines:
+        await workers.start()
+        await until(jobs, job_id, phase="applying")
+        await eventually(_said(lines, "crawl_ended"), bool)
+
+    about = [line for line in lines if line.get("job_id") == job_id]
+    assert {"crawl_began", "crawl_ended"} <= {line["event"] for line in about}
+    assert {line["request_id"] for line in about} == {"shift-7.42"}
+
+
+def _said(lines: Sequence[Mapping[str, Any]], event: str) -> Callable[[], Awaitable[bool]]:
+    async def said() -> bool:
+        return any(line["event"] == event for line in lines)
+
+    return said
