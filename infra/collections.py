@@ -39,6 +39,8 @@ CIRCUITS: Final = "circuits"
 TOPIC_RECORDS: Final = "topic_records"
 ALERTS: Final = "alerts"
 NOTIFIERS: Final = "notifiers"
+API_KEYS: Final = "api_keys"
+API_KEY_REVISIONS: Final = "api_key_revisions"
 
 # The order in which dead letters are sent again: ticket by ticket, as the records arrived.
 LETTER_ORDER: Final = "order"
@@ -134,6 +136,8 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
         ),
     ],
     NOTIFIERS: [],
+    API_KEYS: [],
+    API_KEY_REVISIONS: [],
     READ_MODELS: [],
     DIGESTS: [_index(*_by("model", "generation", "tenant_id"), name="share")],
     REBUILDS: [],
