@@ -10,7 +10,7 @@ from api.parameters import RunTarget, TenantId, TicketId
 from api.services import Services
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

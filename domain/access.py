@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Final
 
 from domain.access_errors import (
@@ -111,6 +112,14 @@ def in_order(scopes: Iterable[KeyScope]) -> list[str]:
     """Scopes as they are shown."""
     held = set(scopes)
     return [scope.value for scope in KeyScope if scope in held]
+
+
+def is_loopback(host: str) -> bool:
+    """True if only this machine reaches what listens on `host`; of names only `localhost`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def bound_to(tenant_id: str) -> str:

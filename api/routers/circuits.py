@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from api.access import AnyCaller, Operator
 from api.answers import JsonResponse
 from api.circuit_models import CircuitView
 from api.dependencies import Connections
@@ -19,13 +20,17 @@ Nothing = Annotated[NoParameters, Query()]
 
 
 @router.get("/{name}/status", response_model=CircuitView, responses=problems(404))
-async def get_circuit_status(name: CircuitName, services: Connections, _: Nothing) -> JsonResponse:
+async def get_circuit_status(
+    _caller: AnyCaller, name: CircuitName, services: Connections, _: Nothing
+) -> JsonResponse:
     """Whether calls to the service go out, as every process sees it."""
     return JsonResponse(await _shown(services.circuit(name)))
 
 
 @router.post("/{name}/reset", response_model=CircuitView, responses=problems(404))
-async def reset_circuit(name: CircuitName, services: Connections, _: Nothing) -> JsonResponse:
+async def reset_circuit(
+    _caller: Operator, name: CircuitName, services: Connections, _: Nothing
+) -> JsonResponse:
     """Close the circuit and forget its failures; the outcome of calls that are out is ignored."""
     circuit = services.circuit(name)
     await circuit.reset()
