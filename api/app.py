@@ -14,6 +14,7 @@ from api.problems import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routers import alerts, callers, circuits, health, ingest, tenants, tickets
 from api.services import Services
+from api.size_limits import SizeLimits
 from domain.access import is_loopback
 from infra.settings import Settings
 
@@ -61,5 +62,6 @@ def create_app(settings: Settings, *, is_local: bool | None = None) -> FastAPI:
     check_declarations(app)
     add_problem_handlers(app)
     app.add_middleware(ConditionalAnswers)
+    app.add_middleware(SizeLimits)
     app.add_middleware(RequestIds)
     return app

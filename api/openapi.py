@@ -10,13 +10,16 @@ from api.conditional import describe_conditions
 from api.run_models import Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"  # as pydantic fills it in
-_ALWAYS: Final = (422, 503)
+_ALWAYS: Final = (413, 414, 422, 431, 503)
 _MEANINGS: Final = {
     401: "There is no key, or one that lets in nobody; `WWW-Authenticate` says which.",
     403: "The key has none of the scopes of which this wants one, or not for all tenants.",
     404: "There is no such thing, or not for this tenant, or no such tenant for this key.",
     409: "The state forbids it: a run of this tenant is on, or what was asked for has ended.",
+    413: "The request has a body, and a large one.",
+    414: "Path and query are too long.",
     422: "A parameter is missing, unknown or of no use; `errors` says which and why.",
+    431: "The header is too large.",
     503: (
         "Something that is needed for the answer is down, and `Retry-After` says when to ask"
         " again; or there is too much to read for it, and `detail` says how to ask for less."
