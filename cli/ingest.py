@@ -38,10 +38,7 @@ def ingest(
     if (tenant is None) == (not every_tenant):
         typer.echo("deskstream: name one tenant with --tenant, or all with --all", err=True)
         raise typer.Exit(MISUSED)
-    from cli.api_client import ApiClient, url_of
-    from infra.settings import load_settings
-
-    with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
+    with one_line_errors(), _client(api) as client:
         job_id = _started(client, tenant or _ALL, follow=follow, confirm=confirm_deletions)
         run = _followed(client, job_id, quiet=as_json)
     if as_json:
@@ -58,16 +55,21 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Stop a run; what it ingested stays. Exit code 1 if it cannot be stopped any more."""
-    from cli.api_client import ApiClient, url_of
-    from infra.settings import load_settings
-
-    with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
+    with one_line_errors(), _client(api) as client:
         job = client.stop_run(job_id)
     if as_json:
         print_json(job)
         return
     done = "is cancelled" if job["status"] == "CANCELLED" else "fetches nothing more, and ends soon"
     typer.echo(f"run {job['job_id']} of {job['tenant_id']} {done}")
+
+
+def _client(api: str | None) -> "ApiClient":
+    from cli.api_client import ApiClient, url_of
+    from infra.settings import load_settings
+
+    settings = load_settings()
+    return ApiClient(api or url_of(settings), settings.deskstream_api_key)
 
 
 def _started(client: "ApiClient", tenant_id: str, *, follow: bool, confirm: bool) -> str:

@@ -90,7 +90,8 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
     before = asyncio.run(_prepare_log(settings))
     local.start_services()
     local.wait_ready()
-    with ApiClient(url_of(settings), pause=local.supervisor.pause) as api:
+    key = settings.deskstream_api_key
+    with ApiClient(url_of(settings), key, pause=local.supervisor.pause) as api:
         completed = local.ingest(api)
         return Summary(
             run=completed,

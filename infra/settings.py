@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.api_keys import PREFIX, is_well_formed
 from domain.errors import DeskstreamError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -44,6 +45,12 @@ def _http_url(value: str) -> str:
     except ValueError:
         raise ValueError("is no address: host or port is wrong") from None
     return value.rstrip("/")
+
+
+def _api_key(value: str) -> str:
+    if not is_well_formed(value):
+        raise ValueError(f"is no key: {PREFIX} and 49 letters and digits, the last 6 a checksum")
+    return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
@@ -85,6 +92,7 @@ class Settings(BaseSettings):
     breaker_open_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    deskstream_api_key: SecretStr | None = None  # what commands send to the API
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
@@ -124,6 +132,8 @@ def load_settings() -> Settings:
     _check_secret("MONGODB_URI", _mongodb_uri, settings.mongodb_uri)
     if settings.notify_url is not None:
         _check_secret("NOTIFY_URL", _http_url, settings.notify_url)
+    if settings.deskstream_api_key is not None:
+        _check_secret("DESKSTREAM_API_KEY", _api_key, settings.deskstream_api_key)
     return settings
 
 
