@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import digest, dlq, ingest, rebuild, reclassify, replay, services, status, topics
+from cli import digest, dlq, ingest, keys, rebuild, reclassify, replay, services, status, topics
 from cli.running import serve
 from cli.verify import verify
 
@@ -28,4 +28,5 @@ app.command()(rebuild.rollback)
 app.command()(replay.replay)
 app.command()(reclassify.reclassify)
 app.add_typer(topics.app, name="topics")
+app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")

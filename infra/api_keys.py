@@ -146,7 +146,9 @@ class ApiKeys:
         return key_of(document)
 
     async def _prepare(self) -> None:
-        # In a transaction two who make this document at once would both fail for good.
+        # Asking for the index that every collection has makes it; and in a transaction two who
+        # make the document below at once would both fail for good.
+        await self._keys.create_index([("_id", ASCENDING)])
         await self._revisions.update_one(_REVISION, {"$setOnInsert": {"revision": ""}}, upsert=True)
 
     async def _renew_revision(self, session: Session) -> None:

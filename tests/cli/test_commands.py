@@ -15,7 +15,7 @@ NOWHERE = {
 }
 COMMANDS = [
     *("worker", "projector", "api", "status", "ingest", "cancel", "topics create", "topics check"),
-    *("replay", "reclassify"),
+    *("replay", "reclassify", "keys create", "keys list", "keys revoke", "keys rotate"),
 ]
 
 
@@ -29,7 +29,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["status", "ingest", "cancel", "topics create", "topics check", "replay", "reclassify"],
+    [name for name in COMMANDS if name not in ("worker", "projector", "api")],
 )
 def test_what_prints_figures_prints_json(command: str) -> None:
     assert "--json" in Deskstream({}).run(*command.split(), "--help").stdout
