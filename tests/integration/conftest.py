@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -17,9 +18,13 @@ from tests.integration.pipeline import Pipeline
 
 
 @pytest.fixture(scope="session")
-def pipeline_settings(
-    engines: Engines, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Settings]:
+def pipeline_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what worker and projector log."""
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="session")
+def pipeline_settings(engines: Engines, pipeline_logs: Path) -> Iterator[Settings]:
     """The settings of a deployment whose worker and projector run for the whole session."""
     name = uuid.uuid4().hex[:12]
     settings = Settings(
@@ -32,7 +37,7 @@ def pipeline_settings(
         helpdesk_rate_limit=0,
     )
     asyncio.run(_create(settings))
-    with deployed(settings, tmp_path_factory.mktemp("pipeline")) as deployment:
+    with deployed(settings, pipeline_logs) as deployment:
         deployment.start("worker")
         deployment.start("projector")
         yield settings
