@@ -7,6 +7,7 @@ import typer
 
 from cli.output import Json, print_json, table
 from cli.running import FAILED, MISUSED, one_line_errors
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from cli.api_client import ApiClient
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _ALL = "*"
 
-Tenant = Annotated[str | None, typer.Option(help="The tenant to ingest.")]
+Tenant = Annotated[str | None, typer.Option(callback=checked_tenant, help="The tenant to ingest.")]
 All = Annotated[bool, typer.Option("--all", help="Crawl once, for every tenant.")]
 Api = Annotated[str | None, typer.Option(help="Where the API is; else by API_HOST, API_PORT.")]
 Confirm = Annotated[

@@ -11,6 +11,7 @@ from cli.ages import age_of
 from cli.counting import counting
 from cli.output import Json, print_json
 from cli.running import MISUSED, perform
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from infra.log_reader import LogReader
@@ -23,7 +24,9 @@ Topic = Annotated[str, typer.Argument(help="tickets.raw, which is the only one."
 From = Annotated[
     str, typer.Option("--from", help="An RFC 3339 instant, or an age such as 90m, 2h or 7d.")
 ]
-Tenant = Annotated[str | None, typer.Option(help="Only the tickets of this tenant.")]
+Tenant = Annotated[
+    str | None, typer.Option(callback=checked_tenant, help="Only the tickets of this tenant.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Send nothing; say what would change.")]
 
 

@@ -80,3 +80,14 @@ def test_a_wrong_setting_is_one_line_that_names_it(command: str) -> None:
 @pytest.mark.parametrize("options", [(), ("--all", "--tenant", "acme")])
 def test_ingest_wants_one_tenant_or_all(options: tuple[str, ...]) -> None:
     assert is_one_line_error(Deskstream({}).run("ingest", *options), code=2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["digest", "dlq list", "ingest", "rebuild --all", "reclassify", "verify"],
+)
+def test_what_can_be_no_tenant_is_one_line(command: str) -> None:
+    ended = Deskstream({}).run(*command.split(), "--tenant", "a:b")
+
+    assert is_one_line_error(ended, 2)
+    assert "--tenant 'a:b'" in ended.stderr
