@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from api.access import RunReader, RunWriter
 from api.answers import JsonResponse
 from api.audit_queries import newest_audits
-from api.dependencies import Connections, TargetPath
+from api.dependencies import Connections, JobPath, TargetPath
 from api.documents import shown_audit, shown_instant
 from api.idempotency import REPLAYED, REPLAYED_DOCUMENT, RequestKey
 from api.links import next_link
@@ -76,7 +76,7 @@ async def start_run(
 async def stop_run(
     request: Request,
     caller: RunWriter,
-    job_id: str,
+    job_id: JobPath,
     services: Connections,
     query: Annotated[CancelQuery, Query()],
 ) -> JsonResponse:
@@ -113,7 +113,7 @@ async def get_status(
 
 @router.get("/progress/{job_id}", response_model=Progress, responses=problems(404))
 async def get_progress(
-    caller: RunReader, job_id: str, services: Connections, _: Annotated[NoParameters, Query()]
+    caller: RunReader, job_id: JobPath, services: Connections, _: Annotated[NoParameters, Query()]
 ) -> JsonResponse:
     """How far a run has got; it stays readable for ever.
 

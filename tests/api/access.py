@@ -48,7 +48,11 @@ class Route:
         return bool({"job_id", "ticket_id", "alert_id"} & self._names)
 
     @property
-    def wants(self) -> list[str]:
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def said(self) -> list[str]:
         """The scopes of which one is wanted, as the document says it."""
         [sentence] = re.findall(r"Wants (.*)\.$", self.operation["description"])
         return re.findall(r"`([a-z:]+)`", sentence)

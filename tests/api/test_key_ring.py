@@ -12,7 +12,7 @@ from api import key_ring
 from api.errors import KeyRefusedError, KeyRequiredError
 from api.key_ring import TRUSTED_SECONDS, KeyRing
 from domain.access import ANYBODY, EVERY_SCOPE
-from domain.api_keys import ApiKey, written
+from domain.api_keys import Admission, ApiKey, admissions, written
 from domain.errors import DependencyDownError
 from infra.api_key_documents import NewSecret, new_key
 from infra.api_keys import ApiKeys
@@ -116,6 +116,22 @@ async def test_a_revoked_key_stops_within_seconds(kept: Kept, clock: Clock) -> N
 
     with pytest.raises(KeyRefusedError):
         await ring.caller(key)
+
+
+async def test_a_ring_that_only_learns_is_noticed(
+    kept: Kept, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bug on purpose: what was let in once is let in for ever."""
+    known: dict[bytes, Admission] = {}
+
+    def learnt(keys: Iterable[ApiKey]) -> dict[bytes, Admission]:
+        known.update(admissions(keys))
+        return known
+
+    monkeypatch.setattr(key_ring, "admissions", learnt)
+
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        await test_a_revoked_key_stops_within_seconds(kept, clock)
 
 
 async def test_the_watch_looks_without_being_asked(
