@@ -23,10 +23,7 @@ T = TypeVar("T")
 
 app = typer.Typer(help="Keys to the API.", no_args_is_help=True)
 
-_COLUMNS = (
-    *("id", "name", "tenant", "scopes", "created", "last used", "expires"),
-    *("revoked", "old secret until"),
-)
+_COLUMNS = ("id", "tenant", "scopes", "name", "made", "last used", "state")
 
 Tenant = Annotated[str, typer.Option(help="The tenant that it is good for, or * for all.")]
 Scope = Annotated[
@@ -85,7 +82,9 @@ def list_keys(as_json: Json = False) -> None:
         return
     from rich.console import Console
 
-    Console().print(table("Keys", _COLUMNS, map(_row, keys)))
+    shown = table("Keys", _COLUMNS, map(_row, keys))
+    shown.columns[0].no_wrap = True  # it is what the other commands want
+    Console().print(shown)
 
 
 @app.command()
@@ -180,10 +179,23 @@ def _as_json(key: "ApiKey") -> dict[str, Any]:
 
 def _row(key: "ApiKey") -> tuple[object, ...]:
     shown = _as_json(key)
-    moments = ("created_at", "last_used_at", "expires_at", "revoked_at", "old_secret_until")
-    what = (key.id, key.name, key.tenant_id, " ".join(shown["scopes"]))
-    return (*what, *(_moment(shown[name]) for name in moments))
+    what = (key.id, key.tenant_id, " ".join(shown["scopes"]), key.name)
+    last = key.last_used_at and _moment(key.last_used_at)
+    return (*what, key.created_at.date(), last, _state(key, shown["old_secret_until"]))
 
 
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="minutes")
+def _state(key: "ApiKey", old_secret_until: datetime | None) -> str:
+    """Whether it lets anybody in, and until when; moments in UTC."""
+    now = datetime.now(UTC)
+    if key.revoked_at is not None:
+        return f"revoked {_moment(key.revoked_at)}"
+    if key.expires_at is not None and key.expires_at <= now:
+        return f"expired {_moment(key.expires_at)}"
+    state = "good" if key.expires_at is None else f"good until {_moment(key.expires_at)}"
+    if old_secret_until is not None and old_secret_until > now:
+        state += f", old secret until {_moment(old_secret_until)}"
+    return state
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%MZ")
