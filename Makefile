@@ -51,8 +51,10 @@ faults: $(INSTALLED) ## run the long fault tests
 guarantees: $(INSTALLED) ## run the check of every promise in GUARANTEES.md, and say which hold
 	@$(BIN)/python -m dev.guarantees $(ARGS)
 
-up: ## start everything in containers (ARGS='--scale worker=3')
-	docker compose up --detach --build --wait $(ARGS)
+up: ## start everything in containers, with a first API key, shown once (ARGS='--scale worker=3')
+	docker compose build
+	docker compose run --rm key
+	docker compose up --detach --wait $(ARGS)
 
 down: ## stop the containers; the data stays
 	docker compose down $(ARGS)

@@ -10,7 +10,7 @@ from api.parameters import RunTarget, TenantId, TicketId
 from api.services import Services
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -29,4 +29,5 @@ def refuse_repeated_parameters(request: Request) -> None:
 Connections = Annotated[Services, Depends(_services)]
 TenantPath = Annotated[TenantId, Path()]
 TargetPath = Annotated[RunTarget, Path()]
+JobPath = Annotated[str, Path(max_length=64, examples=["3f0e5a0c-6c2b-4f7e-9d0f-8a2b7c1d4e5f"])]
 TicketPath = Annotated[TicketId, Path(description="The ticket's external id.")]

@@ -56,3 +56,55 @@ class TooMuchToCountError(DeskstreamError):
             "there is too much to count one by one: begin and end the range with full hours of UTC,"
             " and, behind a large import, ask again when its sums are merged"
         )
+
+
+class KeyRequiredError(DeskstreamError):
+    """The request has no key, where one is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__("this wants a key: Authorization: Bearer KEY")
+
+
+class KeyRefusedError(DeskstreamError):
+    """The request has a key that lets in nobody; which of the reasons it is is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("this key is unknown, was revoked or has expired")
+
+
+class OversizeError(DeskstreamError):
+    """A request is larger than requests may be; `part` of it is."""
+
+    def __init__(self, part: str, most: int) -> None:
+        super().__init__(f"the {part} has more than {most} bytes")
+        self.part = part
+        self.most = most
+
+
+class BodyTooLargeError(OversizeError):
+    """The body is."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("body", most)
+
+
+class TargetTooLongError(OversizeError):
+    """Path and query together are."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("request target", most)
+
+
+class HeaderTooLargeError(OversizeError):
+    """The fields of the header together are."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__("header", most)
+
+
+class UndeclaredRouteError(DeskstreamError):
+    """A route does not say whom it lets in: the application does not start."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the route {path} must declare once whom it lets in (api.access)")
+        self.path = path

@@ -5,14 +5,20 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from api.errors import (
+    BodyTooLargeError,
     HaltedError,
+    HeaderTooLargeError,
+    KeyRefusedError,
+    KeyRequiredError,
     ParameterError,
     RollUpsMissingError,
     SlowListError,
+    TargetTooLongError,
     TooMuchToCountError,
     UnhealthyError,
 )
 from api.idempotency import KEY_HEADER
+from domain.access_errors import BoundKeyError, MissingScopeError, TenantHiddenError
 from domain.alert_errors import AlertDeliveredError, AlertNotFoundError
 from domain.errors import (
     CircuitNotFoundError,
@@ -28,6 +34,7 @@ from domain.errors import (
 )
 
 Extensions: TypeAlias = Mapping[str, Any]
+_REALM: Final = 'Bearer realm="deskstream"'
 
 
 class Kind(NamedTuple):
@@ -36,6 +43,7 @@ class Kind(NamedTuple):
     name: str
     status: HTTPStatus
     extensions: Callable[[Any], Extensions] = lambda _: {}
+    headers: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
 
 def _parameter(error: ParameterError) -> Extensions:
@@ -54,10 +62,43 @@ def _part(error: PartOfRunError) -> Extensions:
     return {"job_id": error.job_id, "parent_id": error.parent_id}
 
 
+def _challenge(code: str = "", scope: str = "") -> Mapping[str, str]:
+    """What a client is told of the key that it sent, or has to send (RFC 6750, section 3)."""
+    parts = [_REALM]
+    if code:
+        parts.append(f'error="{code}"')
+    if scope:
+        parts.append(f'scope="{scope}"')
+    return {"WWW-Authenticate": ", ".join(parts)}
+
+
+def _missing_scope(error: MissingScopeError) -> Mapping[str, str]:
+    return _challenge("insufficient_scope", error.scopes[0])
+
+
 KINDS: Final[dict[type[DeskstreamError], Kind]] = {
     JobNotFoundError: Kind("job-not-found", HTTPStatus.NOT_FOUND),
     TicketNotFoundError: Kind("ticket-not-found", HTTPStatus.NOT_FOUND),
     TenantNotFoundError: Kind("tenant-not-found", HTTPStatus.NOT_FOUND),
+    TenantHiddenError: Kind("tenant-not-found", HTTPStatus.NOT_FOUND),
+    KeyRequiredError: Kind("key-required", HTTPStatus.UNAUTHORIZED, headers=lambda _: _challenge()),
+    KeyRefusedError: Kind(
+        "key-refused", HTTPStatus.UNAUTHORIZED, headers=lambda _: _challenge("invalid_token")
+    ),
+    MissingScopeError: Kind(
+        "insufficient-scope",
+        HTTPStatus.FORBIDDEN,
+        lambda e: {"scopes": e.scopes},
+        _missing_scope,
+    ),
+    BoundKeyError: Kind(
+        "key-of-one-tenant",
+        HTTPStatus.FORBIDDEN,
+        headers=lambda _: _challenge("insufficient_scope", "admin"),
+    ),
+    BodyTooLargeError: Kind("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    TargetTooLongError: Kind("target-too-long", HTTPStatus.REQUEST_URI_TOO_LONG),
+    HeaderTooLargeError: Kind("header-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
     AlertNotFoundError: Kind("alert-not-found", HTTPStatus.NOT_FOUND),
     AlertDeliveredError: Kind(
         "alert-delivered", HTTPStatus.CONFLICT, lambda e: {"alert_id": e.alert_id}

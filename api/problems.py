@@ -40,11 +40,13 @@ def problem(
     return ProblemResponse(said, status_code=kind.status.value, headers=sent)
 
 
-def _own(request: Request, error: Exception) -> ProblemResponse:
+def refusal(request: Request, error: Exception) -> ProblemResponse:
+    """The answer to a request that ended in an error raised on purpose."""
     kind = KINDS.get(type(error), UNEXPECTED)  # type: ignore[arg-type]
     if kind is UNEXPECTED:
         return _unexpected(request, error)
-    return problem(request, kind, str(error), extensions=kind.extensions(error))
+    extensions, headers = kind.extensions(error), kind.headers(error)
+    return problem(request, kind, str(error), extensions=extensions, headers=headers)
 
 
 def _http(request: Request, error: Exception) -> ProblemResponse:
@@ -80,7 +82,7 @@ def _down(dependency: str) -> Callable[[Request, Exception], ProblemResponse]:
         log.warning(
             "dependency_failed", dependency=dependency, kind=type(error).__name__, code=code
         )
-        return _own(request, DependencyDownError(dependency))
+        return refusal(request, DependencyDownError(dependency))
 
     return answer
 
@@ -92,7 +94,7 @@ def _unexpected(request: Request, error: Exception) -> ProblemResponse:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Turn every error of `app` into a problem."""
-    app.add_exception_handler(DeskstreamError, _own)
+    app.add_exception_handler(DeskstreamError, refusal)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(PyMongoError, _down("MongoDB"))

@@ -9,6 +9,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from api.errors import RollUpsMissingError, TooMuchToCountError
+from domain.access import GrantedTenant
 from domain.events import Tally
 from infra import collections
 from infra.mongo import Collection, Document, Mongo
@@ -135,10 +136,10 @@ async def _by(index: str | None, asked: Callable[[str | None], Awaitable[T]]) ->
 class TenantScope:
     """What one tenant may see, for one request: all of it of the generation that is active now."""
 
-    def __init__(self, mongo: Mongo, tenant_id: str) -> None:
+    def __init__(self, mongo: Mongo, granted: GrantedTenant) -> None:
         self._mongo = mongo
         self._names: dict[str, str] | None = None
-        self.tenant_id = tenant_id
+        self.tenant_id = granted.tenant_id
 
     async def tickets(self) -> TenantCollection:
         """The tenant's tickets."""

@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 import httpx
+from pydantic import SecretStr
 
 from domain.errors import DeskstreamError, TenantBusyError
 from infra.settings import Settings
@@ -19,15 +20,23 @@ class ApiError(DeskstreamError):
 
 
 class ApiClient:
-    """Calls the API at `url`.
+    """Calls the API at `url`, with a key if there is one.
 
     `pause` waits between attempts, in seconds; what it raises ends the call.
     """
 
-    def __init__(self, url: str, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: SecretStr | None = None,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.url = url.rstrip("/")
         self.pause = pause
-        self._http = httpx.Client(base_url=self.url, timeout=10.0, trust_env=False)
+        self._has_key = key is not None
+        headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+        self._http = httpx.Client(base_url=self.url, timeout=10.0, trust_env=False, headers=headers)
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +93,16 @@ class ApiClient:
             body: dict[str, Any] = answer.json()
             return body
         detail = _problem(answer).get("detail", answer.reason_phrase)
-        raise ApiError(f"{self.url}{answer.url.path} answered {answer.status_code}: {detail}")
+        said = f"{self.url}{answer.url.path} answered {answer.status_code}: {detail}"
+        raise ApiError(said + self._advice(answer.status_code))
+
+    def _advice(self, status: int) -> str:
+        """What to do about a key that is missing or not good for what was asked."""
+        if status not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            return ""
+        if self._has_key:
+            return "; DESKSTREAM_API_KEY holds the key that was sent, `deskstream keys list` tells"
+        return "; set DESKSTREAM_API_KEY to a key, `deskstream keys create` makes one"
 
     def _unreachable(self, error: httpx.HTTPError) -> ApiError:
         return ApiError(f"{self.url} cannot be reached: {str(error) or type(error).__name__}")

@@ -8,14 +8,21 @@ from typing import Final
 
 import structlog
 import uvicorn
+from pymongo.errors import PyMongoError
 
 from api.app import create_app
+from cli.request_heads import BoundedHeads
+from domain.access import is_loopback
+from domain.access_errors import NoApiKeyError
 from domain.errors import DeskstreamError
+from infra.api_keys import ApiKeys
+from infra.mongo import Mongo
 from infra.settings import Settings
 
 log = structlog.get_logger()
 
 _GRACE_SECONDS: Final = 5
+_KEYS_SECONDS: Final = 3.0
 # Longer than clients (httpx 5 s) and balancers (60 s is usual) keep an idle connection: whoever
 # closes it first must be the one that sends, or a request may meet a connection that just closed.
 _IDLE_SECONDS: Final = 75
@@ -40,12 +47,17 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
 
     Raises:
         ListenError: the address is taken, or is none of this machine.
+        NoApiKeyError: other machines reach the address, and there is no key.
     """
     with _listen(settings.api_host, settings.api_port) as listener:
+        # What the socket says, not the setting: a name may stand for any address.
+        is_local = is_loopback(listener.getsockname()[0])
+        if not is_local:
+            await _require_key(settings)
         server = _Server(
             uvicorn.Config(
-                create_app(settings),
-                http="httptools",
+                create_app(settings, is_local=is_local),
+                http=BoundedHeads,
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -63,6 +75,21 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
         server.should_exit = True
         await serving
         log.info("api_stopped")
+
+
+async def _require_key(settings: Settings) -> None:
+    """Refuse to go on where it is known that no key exists; else the key ring lets nobody in."""
+    mongo = Mongo(settings)
+    try:
+        async with asyncio.timeout(_KEYS_SECONDS):
+            exists = await ApiKeys(mongo).any_exists()
+    except (TimeoutError, PyMongoError) as error:
+        log.warning("api_keys_unknown", reason=type(error).__name__, access="by key only")
+        return
+    finally:
+        mongo.close()
+    if not exists:
+        raise NoApiKeyError(settings.api_host)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ import typer
 
 from cli.output import Json, print_json, table
 from cli.running import FAILED, perform
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("tenant", "read model", "generation", "documents", "digest", "recomputed")
 
-OneTenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
+OneTenant = Annotated[
+    str | None, typer.Option("--tenant", callback=checked_tenant, help="Only this tenant.")
+]
 Scan = Annotated[bool, typer.Option("--scan", help="Compute the digests from the documents, too.")]
 
 

@@ -12,6 +12,7 @@ from cli.dlq_output import letter_row, print_letter, print_letters, print_plan
 from cli.dlq_redrive import Wanted, walk
 from cli.output import Json, print_json
 from cli.running import FAILED, MISUSED, perform
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from domain.dead_letters import LetterState
@@ -24,7 +25,9 @@ app = typer.Typer(help="Dead letters: records that nothing could process.", no_a
 _LEFT: Final = ("refused", "held_back", "impossible", "rebuild")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or how they begin.")]
-Tenant = Annotated[str | None, typer.Option(help="Only letters of this tenant.")]
+Tenant = Annotated[
+    str | None, typer.Option(callback=checked_tenant, help="Only letters of this tenant.")
+]
 Reason = Annotated[str | None, typer.Option(help="Only letters whose reason holds this text.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every letter that waits.")]
 Skip = Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from cli.output import Json, print_json, table
 from cli.running import FAILED, MISUSED, one_line_errors
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from cli.api_client import ApiClient
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _ALL = "*"
 
-Tenant = Annotated[str | None, typer.Option(help="The tenant to ingest.")]
+Tenant = Annotated[str | None, typer.Option(callback=checked_tenant, help="The tenant to ingest.")]
 All = Annotated[bool, typer.Option("--all", help="Crawl once, for every tenant.")]
 Api = Annotated[str | None, typer.Option(help="Where the API is; else by API_HOST, API_PORT.")]
 Confirm = Annotated[
@@ -38,10 +39,7 @@ def ingest(
     if (tenant is None) == (not every_tenant):
         typer.echo("deskstream: name one tenant with --tenant, or all with --all", err=True)
         raise typer.Exit(MISUSED)
-    from cli.api_client import ApiClient, url_of
-    from infra.settings import load_settings
-
-    with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
+    with one_line_errors(), _client(api) as client:
         job_id = _started(client, tenant or _ALL, follow=follow, confirm=confirm_deletions)
         run = _followed(client, job_id, quiet=as_json)
     if as_json:
@@ -58,16 +56,21 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Stop a run; what it ingested stays. Exit code 1 if it cannot be stopped any more."""
-    from cli.api_client import ApiClient, url_of
-    from infra.settings import load_settings
-
-    with one_line_errors(), ApiClient(api or url_of(load_settings())) as client:
+    with one_line_errors(), _client(api) as client:
         job = client.stop_run(job_id)
     if as_json:
         print_json(job)
         return
     done = "is cancelled" if job["status"] == "CANCELLED" else "fetches nothing more, and ends soon"
     typer.echo(f"run {job['job_id']} of {job['tenant_id']} {done}")
+
+
+def _client(api: str | None) -> "ApiClient":
+    from cli.api_client import ApiClient, url_of
+    from infra.settings import load_settings
+
+    settings = load_settings()
+    return ApiClient(api or url_of(settings), settings.deskstream_api_key)
 
 
 def _started(client: "ApiClient", tenant_id: str, *, follow: bool, confirm: bool) -> str:

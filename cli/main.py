@@ -7,6 +7,7 @@ from cli import (
     dlq,
     erase,
     ingest,
+    keys,
     log,
     rebuild,
     reclassify,
@@ -42,5 +43,6 @@ app.command()(reclassify.reclassify)
 app.command()(erase.erase)
 app.command()(erase.lift)
 app.add_typer(topics.app, name="topics")
+app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(log.app, name="log")

@@ -9,6 +9,7 @@ from cli.output import Json, print_json
 from cli.rebuild_view import PhaseClock, showing
 from cli.running import MISUSED, perform
 from cli.state_rebuild import rebuild_state
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from infra.read_models import Projection
@@ -23,7 +24,10 @@ Models = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Every read model.")]
 OneTenant = Annotated[
-    str | None, typer.Option("--tenant", help="Only what this tenant has: repaired in place.")
+    str | None,
+    typer.Option(
+        "--tenant", callback=checked_tenant, help="Only what this tenant has: repaired in place."
+    ),
 ]
 Accept = Annotated[
     bool,

@@ -1,16 +1,17 @@
 """`deskstream replay`: raw records since an instant through the pipeline once more."""
 
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.ages import age_of
 from cli.counting import counting
 from cli.output import Json, print_json
 from cli.running import MISUSED, perform
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from infra.log_reader import LogReader
@@ -19,14 +20,13 @@ if TYPE_CHECKING:
     from streams.reentry import Takes
     from streams.replay import Replay, Stretch
 
-_AGE: Final = re.compile(r"(\d{1,6})([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
 Topic = Annotated[str, typer.Argument(help="tickets.raw, which is the only one.")]
 From = Annotated[
     str, typer.Option("--from", help="An RFC 3339 instant, or an age such as 90m, 2h or 7d.")
 ]
-Tenant = Annotated[str | None, typer.Option(help="Only the tickets of this tenant.")]
+Tenant = Annotated[
+    str | None, typer.Option(callback=checked_tenant, help="Only the tickets of this tenant.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Send nothing; say what would change.")]
 
 
@@ -67,8 +67,8 @@ def _instant(text: str, now: datetime) -> datetime:
     from domain.errors import RejectedRecordError
     from domain.instants import parse_instant
 
-    if age := _AGE.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+    if (age := age_of(text)) is not None:
+        return now - age
     try:
         moment = parse_instant(text, "--from")
     except RejectedRecordError as error:

@@ -8,6 +8,7 @@ import typer
 
 from cli.output import Json, print_json, table
 from cli.running import FAILED, perform
+from cli.tenants import checked_tenant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 UNCHECKED: Final = 2
 
-Tenant = Annotated[str | None, typer.Option(help="Verify what this tenant has.")]
+Tenant = Annotated[
+    str | None, typer.Option(callback=checked_tenant, help="Verify what this tenant has.")
+]
 
 _COLUMNS = ("model", "key", "version", "what", "field", "expected", "found")
 

@@ -94,6 +94,12 @@ def docker_serves() -> bool:
 
 
 def become_compose() -> None:
-    """Run everything in containers instead, in this process's place."""
-    command = ["docker", "compose", "--file", str(_COMPOSE), "up", "--build"]
-    os.execvp(command[0], command)  # noqa: S606 (no shell)
+    """Run everything in containers instead, in this process's place; the first key is made before.
+
+    Raises:
+        CalledProcessError: what is before it failed, and said why.
+    """
+    compose = ("docker", "compose", "--file", str(_COMPOSE))
+    for before in (("build",), ("run", "--rm", "key")):
+        subprocess.run([*compose, *before], check=True)  # noqa: S603 (a constant command)
+    os.execvp(compose[0], [*compose, "up"])  # noqa: S606 (no shell)

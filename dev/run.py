@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Annotated, Final, NamedTuple
 
 import psutil
@@ -21,7 +22,7 @@ from dev.log_growth import end_of_log, growth_since
 from dev.own_engines import become_compose, docker_serves
 from dev.ports import require_free
 from dev.run_errors import RunError, StopRequested
-from dev.run_summary import Summary, own_counts, print_summary, read_statistics
+from dev.run_summary import Summary, access_of, own_counts, print_summary, read_statistics
 from infra.alert_backlog import Backlog, read_backlog
 from infra.mongo import Mongo
 from infra.settings import Settings, load_settings
@@ -90,7 +91,8 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
     before = asyncio.run(_prepare_log(settings))
     local.start_services(settings)
     local.wait_ready()
-    with ApiClient(url_of(settings), pause=local.supervisor.pause) as api:
+    key = settings.deskstream_api_key
+    with ApiClient(url_of(settings), key, pause=local.supervisor.pause) as api:
         completed = local.ingest(api)
         return Summary(
             run=completed,
@@ -98,6 +100,7 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
             own_counts=own_counts(settings.helpdesk_url),
             growth=asyncio.run(growth_since(settings, before)),
             alerts=asyncio.run(_alerts(settings)),
+            access=access_of(api.get("/whoami")),
             seconds=time.time() - psutil.Process(os.getpid()).create_time(),
             urls={"API": api.url, "docs": f"{api.url}/docs", "helpdesk": settings.helpdesk_url},
         )
@@ -122,7 +125,10 @@ def _run_in_containers(missing: EngineError) -> None:
     if not docker_serves():
         raise _failed(missing) from None
     typer.echo(f"{missing}\nDocker answers: running everything in containers instead")
-    become_compose()
+    try:
+        become_compose()
+    except CalledProcessError as error:
+        raise _failed(error) from None
 
 
 def _failed(error: Exception) -> typer.Exit:

@@ -24,6 +24,7 @@ class Summary(NamedTuple):
     own_counts: dict[str, int] | None
     growth: Growth
     alerts: Backlog
+    access: str
     seconds: float
     urls: dict[str, str]
 
@@ -50,6 +51,13 @@ def own_counts(helpdesk_url: str) -> dict[str, int] | None:
     return counts
 
 
+def access_of(caller: Mapping[str, Any]) -> str:
+    """A sentence on who may call the API, from what it says of this caller."""
+    if caller["access"] == "open":
+        return "access: open to this machine, as no key exists; `deskstream keys create` ends that"
+    return f"access: by key: {caller['key_id']} was used here"
+
+
 def print_summary(console: Console, summary: Summary) -> None:
     """Print all of it."""
     run = summary.run
@@ -66,6 +74,7 @@ def print_summary(console: Console, summary: Summary) -> None:
         f"tickets.changes: {growth.records:,} records appended = {growth.events:,} change events"
         f" appended + {growth.records - growth.events:,} run markers",
         f"alerts: {summary.alerts.pending:,} wait to be delivered",
+        summary.access,
         f"from start to summary: {summary.seconds:.1f} s",
         "",
         *(f"{name:<9} {url}" for name, url in summary.urls.items()),

@@ -41,6 +41,8 @@ ALERTS: Final = "alerts"
 NOTIFIERS: Final = "notifiers"
 ERASURES: Final = "erasures"
 LOG_REWRITES: Final = "log_rewrites"
+API_KEYS: Final = "api_keys"
+API_KEY_REVISIONS: Final = "api_key_revisions"
 
 # The order in which dead letters are sent again: ticket by ticket, as the records arrived.
 LETTER_ORDER: Final = "order"
@@ -138,6 +140,8 @@ INDEXES: Final[dict[str, list[IndexModel]]] = {
     NOTIFIERS: [],
     ERASURES: [_index(_TENANT, ("requested_at", DESCENDING), name="newest")],
     LOG_REWRITES: [],
+    API_KEYS: [],
+    API_KEY_REVISIONS: [],
     READ_MODELS: [],
     DIGESTS: [_index(*_by("model", "generation", "tenant_id"), name="share")],
     REBUILDS: [],

@@ -51,6 +51,8 @@ class RunRequests:
     ) -> Requested:
         """Queue a run, unless `key` started one within 24 hours: then that one is the answer.
 
+        A key belongs to its tenant: what another one does under it is nobody's business here.
+
         Raises:
             TenantBusyError: another run is on; the key stays unused.
             IdempotencyKeyReusedError: the key was used for another request.
@@ -94,7 +96,7 @@ class RunRequests:
         return await in_transaction(self._mongo, end)
 
     async def _earlier(self, key: str, request: RunRequest, session: Session) -> Document | None:
-        fresh = {"_id": key, "$expr": {"$gt": ["$purge_after", "$$NOW"]}}
+        fresh = {"_id": _id_of(key, request), "$expr": {"$gt": ["$purge_after", "$$NOW"]}}
         kept = await self._keys.find_one(fresh, session=session)
         if kept is None:
             return None
@@ -104,6 +106,12 @@ class RunRequests:
 
     async def _keep(self, key: str, request: RunRequest, job_id: str, session: Session) -> None:
         # The server purges about once a minute; until then an old key stands in the way.
-        await self._keys.delete_one({"_id": key}, session=session)
-        kept = {"_id": key, "job_id": job_id, "purge_after": datetime.now(UTC) + KEY_KEPT}
+        stored = _id_of(key, request)
+        await self._keys.delete_one({"_id": stored}, session=session)
+        kept = {"_id": stored, "job_id": job_id, "purge_after": datetime.now(UTC) + KEY_KEPT}
         await self._keys.insert_one(kept | request._asdict(), session=session)
+
+
+def _id_of(key: str, request: RunRequest) -> Document:
+    """A document, so that no key of one tenant can look like one of another."""
+    return {"tenant_id": request.tenant_id, "key": key}

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 from pymongo.errors import InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from domain.api_keys import PREFIX, is_well_formed
 from domain.errors import DeskstreamError
 from infra.kafka_security import KafkaAccess, objection
 
@@ -67,6 +68,12 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _api_key(value: str) -> str:
+    if not is_well_formed(value):
+        raise ValueError(f"is no key: {PREFIX} and 49 letters and digits, the last 6 a checksum")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 HttpAddress = Annotated[str, AfterValidator(_http_url)]
 Prefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")]
@@ -108,6 +115,7 @@ class Settings(KafkaAccess):
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: no page
+    deskstream_api_key: SecretStr | None = None  # what commands send to the API
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
@@ -149,6 +157,8 @@ def load_settings() -> Settings:
         _check_secret("NOTIFY_URL", _http_url, settings.notify_url)
     if (reason := objection(settings)) is not None:
         raise SettingsError(reason)
+    if settings.deskstream_api_key is not None:
+        _check_secret("DESKSTREAM_API_KEY", _api_key, settings.deskstream_api_key)
     return settings
 
 

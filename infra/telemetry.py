@@ -1,6 +1,7 @@
 """Structured logs: past-tense events with values as fields, on the console or as JSON lines."""
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -10,7 +11,25 @@ import structlog
 
 from infra.settings import Settings
 
+# What PyMongo appends to the text of an error: the server's answer, and in it the documents.
+_DOCUMENTS = re.compile(r", full error: .*")
+_CODE = re.compile(r"'code': (\d+)")
 _QUIET = ("aiokafka", "faust", "httpx", "httpcore", "mode", "pymongo", "uvicorn.error")
+
+
+def without_documents(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Cut from the texts of errors the documents that they are about: tickets, secrets and all."""
+    for name, value in event.items():
+        if isinstance(value, str) and ", full error: " in value:
+            event[name] = _DOCUMENTS.sub(_codes_of, value)
+    return event
+
+
+def _codes_of(documents: re.Match[str]) -> str:
+    codes = sorted(set(_CODE.findall(documents[0])))
+    return f" (code {', '.join(codes)})" if codes else ""
 
 
 def configure_logging(settings: Settings) -> None:
@@ -20,6 +39,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        without_documents,
     ]
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()

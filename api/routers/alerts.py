@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
+from api.access import AlertWriter, TicketReader
 from api.alert_models import AlertPage, AlertView
 from api.alert_parameters import AlertsQuery, OneAlertQuery
 from api.alert_queries import find_alert, newest_alerts
@@ -21,10 +22,13 @@ AlertPath = Annotated[str, Path(max_length=64, examples=["3f0e5a0c-6c2b-5f7e-9d0
 
 @router.get("", response_model=AlertPage, responses=problems())
 async def list_alerts(
-    request: Request, services: Connections, query: Annotated[AlertsQuery, Query()]
+    request: Request,
+    caller: TicketReader,
+    services: Connections,
+    query: Annotated[AlertsQuery, Query()],
 ) -> JsonResponse:
     """The alerts of a tenant, newest first."""
-    rows = await newest_alerts(services.scope(query.tenant_id), query)
+    rows = await newest_alerts(services.scope(caller.grant(query.tenant_id)), query)
     answer = {
         "alerts": [shown_alert(document) for document in rows.documents],
         "limit": rows.limit,
@@ -36,18 +40,26 @@ async def list_alerts(
 
 @router.get("/{alert_id}", response_model=AlertView, responses=problems(404))
 async def get_alert(
-    alert_id: AlertPath, services: Connections, query: Annotated[TenantQuery, Query()]
+    caller: TicketReader,
+    alert_id: AlertPath,
+    services: Connections,
+    query: Annotated[TenantQuery, Query()],
 ) -> JsonResponse:
     """One alert."""
-    return JsonResponse(shown_alert(await find_alert(services.scope(query.tenant_id), alert_id)))
+    scope = services.scope(caller.grant(query.tenant_id))
+    return JsonResponse(shown_alert(await find_alert(scope, alert_id)))
 
 
 @router.post("/{alert_id}/retry", response_model=AlertView, responses=problems(404, 409))
 async def retry_one_alert(
-    alert_id: AlertPath, services: Connections, query: Annotated[OneAlertQuery, Query()]
+    caller: AlertWriter,
+    alert_id: AlertPath,
+    services: Connections,
+    query: Annotated[OneAlertQuery, Query()],
 ) -> JsonResponse:
     """Have an alert sent as soon as the circuit lets it: also one that nobody took.
 
     The receiver gets the key that it always had, and can tell what it knows already.
     """
-    return JsonResponse(shown_alert(await services.retry_alert(alert_id, query.tenant_id)))
+    alert = await services.retry_alert(caller, alert_id, query.tenant_id)
+    return JsonResponse(shown_alert(alert))

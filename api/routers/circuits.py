@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from api.access import AnyCaller, Operator
 from api.answers import JsonResponse
 from api.circuit_models import CircuitView
 from api.dependencies import Connections
@@ -14,18 +15,24 @@ from infra.circuits import Circuit
 
 router = APIRouter(prefix="/circuit", tags=["circuits"])
 
-CircuitName = Annotated[str, Path(description="`helpdesk` or `notify`.", examples=["helpdesk"])]
+CircuitName = Annotated[
+    str, Path(max_length=64, description="`helpdesk` or `notify`.", examples=["helpdesk"])
+]
 Nothing = Annotated[NoParameters, Query()]
 
 
 @router.get("/{name}/status", response_model=CircuitView, responses=problems(404))
-async def get_circuit_status(name: CircuitName, services: Connections, _: Nothing) -> JsonResponse:
+async def get_circuit_status(
+    _caller: AnyCaller, name: CircuitName, services: Connections, _: Nothing
+) -> JsonResponse:
     """Whether calls to the service go out, as every process sees it."""
     return JsonResponse(await _shown(services.circuit(name)))
 
 
 @router.post("/{name}/reset", response_model=CircuitView, responses=problems(404))
-async def reset_circuit(name: CircuitName, services: Connections, _: Nothing) -> JsonResponse:
+async def reset_circuit(
+    _caller: Operator, name: CircuitName, services: Connections, _: Nothing
+) -> JsonResponse:
     """Close the circuit and forget its failures; the outcome of calls that are out is ignored."""
     circuit = services.circuit(name)
     await circuit.reset()

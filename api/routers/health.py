@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.access import OPEN, Operator
 from api.answers import JsonResponse, Metrics
 from api.dependencies import Connections
 from api.errors import HaltedError, UnhealthyError
@@ -18,7 +19,7 @@ router = APIRouter(tags=["health"])
 Nothing = Annotated[NoParameters, Query()]
 
 
-@router.get("/health", response_model=Health, responses=problems(503))
+@router.get("/health", dependencies=[OPEN], response_model=Health, responses=problems(503))
 async def get_health(services: Connections, _: Nothing) -> JsonResponse:
     """Ask MongoDB, Kafka and the helpdesk, all at once, for at most two seconds."""
     results = await services.health.ask()
@@ -31,13 +32,13 @@ async def get_health(services: Connections, _: Nothing) -> JsonResponse:
     return JsonResponse({"status": "up", "dependencies": states})
 
 
-@router.get("/livez", response_model=Liveness, responses=problems())
+@router.get("/livez", dependencies=[OPEN], response_model=Liveness, responses=problems())
 async def get_liveness(_: Nothing) -> JsonResponse:
     """The process serves; this depends on nothing else."""
     return JsonResponse({"status": "alive"})
 
 
-@router.get("/readyz", response_model=Readiness, responses=problems(503))
+@router.get("/readyz", dependencies=[OPEN], response_model=Readiness, responses=problems(503))
 async def get_readiness(services: Connections, _: Nothing) -> JsonResponse:
     """MongoDB answers, and no consumer stands still before records that are missing."""
     halted = await services.halted()
@@ -47,7 +48,7 @@ async def get_readiness(services: Connections, _: Nothing) -> JsonResponse:
 
 
 @router.get("/metrics", response_class=Metrics, responses=problems(503))
-async def get_metrics(services: Connections, _: Nothing) -> Metrics:
+async def get_metrics(_caller: Operator, services: Connections, _: Nothing) -> Metrics:
     """What Prometheus reads: lag, alerts, circuits and the limiter of all, and this process.
 
     Answered within four seconds, whatever hangs: what could not be asked is left out.

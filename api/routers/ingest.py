@@ -5,9 +5,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
+from api.access import RunReader, RunWriter
 from api.answers import JsonResponse
 from api.audit_queries import newest_audits
-from api.dependencies import Connections, TargetPath
+from api.dependencies import Connections, JobPath, TargetPath
 from api.documents import shown_audit, shown_instant
 from api.idempotency import REPLAYED, REPLAYED_DOCUMENT, RequestKey
 from api.links import next_link
@@ -15,7 +16,7 @@ from api.openapi import problems
 from api.parameters import CancelQuery, LogsQuery, NoParameters, RunQuery, TargetQuery
 from api.run_models import AuditPage, LockView, Progress, RunAccepted, RunResult, RunStatus
 from api.runs import accepted, last_run, progress
-from domain.runs import ALL_TENANTS, ENDED
+from domain.runs import ENDED
 from infra.run_requests import RunRequest
 
 _CANNOT_STOP: Final = (
@@ -42,22 +43,22 @@ router = APIRouter(prefix="/ingest", tags=["ingest"])
 )
 async def start_run(
     request: Request,
+    caller: RunWriter,
     services: Connections,
     query: Annotated[RunQuery, Query()],
     key: RequestKey,
 ) -> JsonResponse:
     """Start a run; with `wait`, stay for its end."""
-    of_all = query.tenant_id == ALL_TENANTS
-    known = await services.deployment.known_tenants() if of_all else []
+    runs = services.runs(caller)
     wanted = RunRequest(query.tenant_id, query.confirm_deletions)
-    job, is_replayed = await services.requests.start(wanted, known, key)
+    job, is_replayed = await runs.start(wanted, key)
     services.wake_ups.send(job)
     location = request.url.path.removesuffix("/run") + f"/progress/{job['_id']}"
     headers = {"Location": location, **(REPLAYED if is_replayed else {})}
     if query.wait:
-        job = await services.runs.wait_for_end(job, query.wait, request.is_disconnected)
+        job = await runs.wait_for_end(job, query.wait, request.is_disconnected)
     if job["phase"] in ENDED:
-        shown = progress(await services.runs.state(job["_id"]), datetime.now(UTC))
+        shown = progress(await runs.state(job["_id"]), datetime.now(UTC))
         return JsonResponse({**shown, **shown["counters"]}, headers=headers)
     return JsonResponse(accepted(job, location), status_code=202, headers=headers)
 
@@ -73,24 +74,32 @@ async def start_run(
     },
 )
 async def stop_run(
-    request: Request, job_id: str, services: Connections, query: Annotated[CancelQuery, Query()]
+    request: Request,
+    caller: RunWriter,
+    job_id: JobPath,
+    services: Connections,
+    query: Annotated[CancelQuery, Query()],
 ) -> JsonResponse:
     """Stop a run, whichever worker has it; what it ingested stays, nothing is deleted.
 
     A run of all tenants ends with the runs that it consists of.
     """
-    job = await services.requests.cancel(job_id)
+    runs = services.runs(caller)
+    job = await runs.stop(job_id)
     services.wake_ups.send(job)
-    job = await services.runs.wait_for_end(job, query.wait, request.is_disconnected)
-    shown = progress(await services.runs.state(job_id), datetime.now(UTC))
+    job = await runs.wait_for_end(job, query.wait, request.is_disconnected)
+    shown = progress(await runs.state(job_id), datetime.now(UTC))
     return JsonResponse(shown, status_code=200 if job["phase"] in ENDED else 202)
 
 
 @router.get("/status", response_model=RunStatus, responses=problems())
-async def get_status(services: Connections, query: Annotated[TargetQuery, Query()]) -> JsonResponse:
+async def get_status(
+    caller: RunReader, services: Connections, query: Annotated[TargetQuery, Query()]
+) -> JsonResponse:
     """Whether a run is on, and how the last one ended."""
-    job = await services.jobs.active(query.tenant_id)
-    last = await services.jobs.last_ended(query.tenant_id)
+    runs = services.runs(caller)
+    job = await runs.active(query.tenant_id)
+    last = await runs.last_ended(query.tenant_id)
     answer = {
         "tenant_id": query.tenant_id,
         "running": job is not None,
@@ -104,21 +113,25 @@ async def get_status(services: Connections, query: Annotated[TargetQuery, Query(
 
 @router.get("/progress/{job_id}", response_model=Progress, responses=problems(404))
 async def get_progress(
-    job_id: str, services: Connections, _: Annotated[NoParameters, Query()]
+    caller: RunReader, job_id: JobPath, services: Connections, _: Annotated[NoParameters, Query()]
 ) -> JsonResponse:
     """How far a run has got; it stays readable for ever.
 
     `completed` means applied: all that the run changed can be read through the API.
     """
-    return JsonResponse(progress(await services.runs.state(job_id), datetime.now(UTC)))
+    state = await services.runs(caller).state(job_id)
+    return JsonResponse(progress(state, datetime.now(UTC)))
 
 
 @router.get("/lock/{tenant_id}", response_model=LockView, responses=problems())
 async def get_lock(
-    tenant_id: TargetPath, services: Connections, _: Annotated[NoParameters, Query()]
+    caller: RunReader,
+    tenant_id: TargetPath,
+    services: Connections,
+    _: Annotated[NoParameters, Query()],
 ) -> JsonResponse:
     """The lease that lets one run at a time work for a tenant, by the database's clock."""
-    lease = await services.jobs.leases.find(tenant_id)
+    lease = await services.runs(caller).lease(tenant_id)
     # A lease without a heartbeat is held until the run ends: to the end of the calendar.
     kept = lease is not None and lease["expires_at"].year == MAXYEAR
     answer = {
@@ -133,10 +146,14 @@ async def get_lock(
 
 @router.get("/logs", response_model=AuditPage, responses=problems())
 async def list_logs(
-    request: Request, services: Connections, query: Annotated[LogsQuery, Query()]
+    request: Request,
+    caller: RunReader,
+    services: Connections,
+    query: Annotated[LogsQuery, Query()],
 ) -> JsonResponse:
     """How the runs of a tenant ended, newest first."""
-    found = await newest_audits(services.scope(query.tenant_id), query.limit, query.cursor)
+    scope = services.scope(caller.grant(query.tenant_id))
+    found = await newest_audits(scope, query.limit, query.cursor)
     answer = {
         "logs": [shown_audit(document) for document in found.documents],
         "limit": found.limit,

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from api.access import AnyCaller
 from api.answers import JsonResponse
 from api.dependencies import Connections
 from api.documents import shown_circuit, shown_instant
@@ -18,7 +19,9 @@ router = APIRouter(prefix="/status", tags=["status"])
 
 
 @router.get("", response_model=DeploymentStatus, responses=problems())
-async def get_status(services: Connections, _: Annotated[NoParameters, Query()]) -> JsonResponse:
+async def get_status(
+    _caller: AnyCaller, services: Connections, _: Annotated[NoParameters, Query()]
+) -> JsonResponse:
     """Lag of every consumer, alerts that wait, circuits, runs that are on, and parked tickets.
 
     However many ask, the engines are asked once a second, for a bounded time.

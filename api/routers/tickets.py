@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from api.access import TicketReader
 from api.answers import JsonResponse
 from api.dependencies import Connections, TicketPath
 from api.documents import shown_change, shown_ticket
@@ -21,14 +22,17 @@ router = APIRouter(prefix="/tickets", tags=["tickets"])
 
 @router.get("", response_model=TicketPage, responses=problems())
 async def list_tickets(
-    request: Request, services: Connections, query: Annotated[TicketsQuery, Query()]
+    request: Request,
+    caller: TicketReader,
+    services: Connections,
+    query: Annotated[TicketsQuery, Query()],
 ) -> JsonResponse:
     """Live tickets that match every filter, newest first unless asked otherwise.
 
     A cursor walks a list of any length and shows no row twice and misses none that was there
     when it began and stayed as it was.
     """
-    rows = await TicketQueries(services.scope(query.tenant_id)).matching(query)
+    rows = await TicketQueries(services.scope(caller.grant(query.tenant_id))).matching(query)
     page: dict[str, Any] = {}
     if query.is_paged:
         page["page"] = query.page or 1
@@ -39,11 +43,16 @@ async def list_tickets(
 
 @router.get("/urgent", response_model=TicketPage, responses=problems())
 async def list_urgent_tickets(
-    request: Request, services: Connections, query: Annotated[ListQuery, Query()]
+    request: Request,
+    caller: TicketReader,
+    services: Connections,
+    query: Annotated[ListQuery, Query()],
 ) -> JsonResponse:
     """Live tickets that are high and require action, oldest first."""
     return _ticket_page(
-        request, await TicketQueries(services.scope(query.tenant_id)).urgent(query), {}
+        request,
+        await TicketQueries(services.scope(caller.grant(query.tenant_id))).urgent(query),
+        {},
     )
 
 
@@ -54,7 +63,7 @@ async def list_urgent_tickets(
     responses={200: EXPORT_ANSWER, **problems()},
 )
 async def export_tickets(
-    services: Connections, query: Annotated[ExportQuery, Query()]
+    caller: TicketReader, services: Connections, query: Annotated[ExportQuery, Query()]
 ) -> StreamedExport:
     """All live tickets that match every filter, as a file, newest first.
 
@@ -65,7 +74,7 @@ async def export_tickets(
     that a spreadsheet would take for a formula has a `'` in front.
     """
     form = FORMS[query.format]
-    batches = TicketQueries(services.scope(query.tenant_id)).export(query)
+    batches = TicketQueries(services.scope(caller.grant(query.tenant_id))).export(query)
     first: list[Document] = await anext(batches, [])
     name = f"tickets-{query.tenant_id}.{query.format}"
     return StreamedExport(chunks(form, first, batches), form, name)
@@ -73,10 +82,13 @@ async def export_tickets(
 
 @router.get("/{ticket_id}", response_model=TicketView, responses=problems(404))
 async def get_ticket(
-    ticket_id: TicketPath, services: Connections, query: Annotated[TicketQuery, Query()]
+    caller: TicketReader,
+    ticket_id: TicketPath,
+    services: Connections,
+    query: Annotated[TicketQuery, Query()],
 ) -> JsonResponse:
     """One ticket; a deleted one only with `include_deleted=true`."""
-    tickets = TicketQueries(services.scope(query.tenant_id))
+    tickets = TicketQueries(services.scope(caller.grant(query.tenant_id)))
     found = await tickets.find(ticket_id, include_deleted=query.include_deleted)
     return JsonResponse(shown_ticket(found))
 
@@ -84,12 +96,15 @@ async def get_ticket(
 @router.get("/{ticket_id}/history", response_model=HistoryPage, responses=problems(404))
 async def get_ticket_history(
     request: Request,
+    caller: TicketReader,
     ticket_id: TicketPath,
     services: Connections,
     query: Annotated[ListQuery, Query()],
 ) -> JsonResponse:
     """Every change of a ticket, oldest first, also of a deleted one."""
-    rows = await TicketQueries(services.scope(query.tenant_id)).history(ticket_id, query)
+    rows = await TicketQueries(services.scope(caller.grant(query.tenant_id))).history(
+        ticket_id, query
+    )
     answer = {
         "tenant_id": query.tenant_id,
         "ticket_id": ticket_id,

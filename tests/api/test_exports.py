@@ -22,6 +22,7 @@ from api.ticket_parameters import ExportQuery
 from api.ticket_queries import TicketQueries
 from cli.api_server import run_api
 from dev.ports import free_port, is_listening
+from domain.access import ANYBODY
 from infra import collections
 from infra.mongo import Document, Mongo
 from infra.settings import Settings
@@ -139,7 +140,9 @@ async def test_memory_stays_flat(mongo: Mongo) -> None:
     peaks, written = [], 0
 
     tracemalloc.start()
-    batches = TicketQueries(TenantScope(mongo, "acme")).export(ExportQuery(tenant_id="acme"))
+    batches = TicketQueries(TenantScope(mongo, ANYBODY.grant("acme"))).export(
+        ExportQuery(tenant_id="acme")
+    )
     async for chunk in chunks(FORMS["ndjson"], await anext(batches), batches):
         written += len(chunk)
         peaks.append(tracemalloc.get_traced_memory()[1])

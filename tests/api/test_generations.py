@@ -3,6 +3,7 @@
 import pytest
 
 from api.scope import TenantScope
+from domain.access import ANYBODY
 from infra import collections
 from infra.mongo import Mongo
 from infra.read_models import TICKETS, Generation, activate
@@ -19,12 +20,12 @@ async def test_a_swap_in_the_middle_of_a_request_is_seen_by_the_next(mongo: Mong
         entry = change("T-1", 1) | {"job_id": subject}
         await mongo[names[collections.TICKET_HISTORY]].insert_one(entry)
 
-    scope = TenantScope(mongo, "acme")
+    scope = TenantScope(mongo, ANYBODY.grant("acme"))
     first = await (await scope.tickets()).find_one({})
     async with await mongo.start_session() as session:
         await activate(mongo, TICKETS, Generation(2, later), [1], session)
     second = await (await scope.history()).find_one({})
-    next_request = TenantScope(mongo, "acme")
+    next_request = TenantScope(mongo, ANYBODY.grant("acme"))
     third = await (await next_request.history()).find_one({})
 
     assert first is not None

@@ -18,6 +18,8 @@ MINE = "acme"
 THEIRS = "globex"
 SECRET = "sesame"  # noqa: S105 (a word to look for)
 OF_NO_TENANT = {
+    "/whoami",
+    "/tenants",
     "/health",
     "/livez",
     "/readyz",
@@ -36,7 +38,7 @@ def requests(app: FastAPI, tenant_id: str) -> list[str]:
     for path, operations in app.openapi()["paths"].items():
         if path in OF_NO_TENANT or "get" not in operations:
             continue
-        named = {p["name"] for p in operations["get"]["parameters"] if p["in"] == "query"}
+        named = {p["name"] for p in operations["get"].get("parameters", ()) if p["in"] == "query"}
         asked = path.format(tenant_id=tenant_id, ticket_id=SECRET, job_id=SECRET, alert_id=SECRET)
         flags = dict.fromkeys({"include_deleted", "include_total"} & named, "true")
         query = {"tenant_id": tenant_id, **flags} if "tenant_id" in named else flags
@@ -105,6 +107,32 @@ def test_only_scopes_name_collections() -> None:
     naming = {name for name, text in modules.items() if _imports_collections(text)}
 
     assert naming == {"scope.py"}
+
+
+def test_only_a_caller_is_granted_a_tenant() -> None:
+    """`TenantScope` takes nothing else, and mypy sees to it: a route cannot forget to ask."""
+    root = Path(api_package.__file__).parent.parent
+    packages = ("api", "cli", "dev", "domain", "infra", "projections", "streams", "notifications")
+    modules = [path for name in packages for path in (root / name).rglob("*.py")]
+
+    granting = {path for path in modules if "GrantedTenant(" in path.read_text()}
+
+    assert granting == {root / "domain" / "access.py"}
+
+
+def test_routes_reach_nothing_but_what_asks_who_calls() -> None:
+    root = Path(api_package.__file__).parent
+    of_caller = {"scope", "runs", "tenants", "retry_alert"}
+    of_nobody = {"circuit", "health", "halted", "metrics", "wake_ups"}
+
+    reached = {
+        node.attr
+        for path in (root / "routers").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "services"
+    }
+
+    assert reached == of_caller | of_nobody
 
 
 def _imports_collections(text: str) -> bool:

@@ -26,6 +26,8 @@ def test_it_serves_until_a_signal(deskstream: Deskstream, number: signal.Signals
     assert time.monotonic() - begun < 5.0
     assert f"url={deskstream.url}" in log
     assert "GET" not in log
+    [line] = [line for line in log.splitlines() if "access_open" in line]
+    assert "no API key exists" in line
 
 
 @pytest.mark.services

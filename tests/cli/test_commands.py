@@ -16,7 +16,7 @@ NOWHERE = {
 }
 COMMANDS = [
     *("worker", "projector", "api", "status", "ingest", "cancel", "topics create", "topics check"),
-    *("replay", "reclassify"),
+    *("replay", "reclassify", "keys create", "keys list", "keys revoke", "keys rotate"),
 ]
 
 
@@ -30,7 +30,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["status", "ingest", "cancel", "topics create", "topics check", "replay", "reclassify"],
+    [name for name in COMMANDS if name not in ("worker", "projector", "api")],
 )
 def test_what_prints_figures_prints_json(command: str) -> None:
     assert "--json" in Deskstream({}).run(*command.split(), "--help").stdout
@@ -104,3 +104,14 @@ def test_a_page_of_metrics_that_cannot_be_served_is_one_line() -> None:
 
     assert is_one_line_error(ended)
     assert f"METRICS_PORT={port}: cannot listen there" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["digest", "dlq list", "ingest", "rebuild --all", "reclassify", "verify"],
+)
+def test_what_can_be_no_tenant_is_one_line(command: str) -> None:
+    ended = Deskstream({}).run(*command.split(), "--tenant", "a:b")
+
+    assert is_one_line_error(ended, 2)
+    assert "--tenant 'a:b'" in ended.stderr

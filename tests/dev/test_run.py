@@ -113,6 +113,7 @@ def test_a_second_start_finds_everything_and_ctrl_c_ends_it(local_run: LocalRun)
     assert code == 0, printed
     assert counters(printed)["new"] == change_events(printed) == TICKETS
     assert len(re.findall(r"\bequal\b", printed)) == 4
+    assert "access: open to this machine, as no key exists" in printed
     assert local_run.is_gone()
 
     with local_run.running() as process:
@@ -201,6 +202,9 @@ def test_without_java_but_with_docker_it_runs_in_containers(
     code, printed = local_run.run("--once")
 
     assert code == 0
-    assert printed.splitlines()[-1] == (
-        f"docker compose --file {ROOT / 'docker-compose.yml'} up --build"
-    )
+    compose = f"docker compose --file {ROOT / 'docker-compose.yml'}"
+    assert printed.splitlines()[-3:] == [
+        f"{compose} build",
+        f"{compose} run --rm key",
+        f"{compose} up",
+    ]

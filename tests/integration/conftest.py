@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -24,8 +25,14 @@ def metrics_ports() -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
+def pipeline_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what worker and projector log."""
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="session")
 def pipeline_settings(
-    engines: Engines, tmp_path_factory: pytest.TempPathFactory, metrics_ports: dict[str, int]
+    engines: Engines, pipeline_logs: Path, metrics_ports: dict[str, int]
 ) -> Iterator[Settings]:
     """The settings of a deployment whose worker and projector run for the whole session."""
     name = uuid.uuid4().hex[:12]
@@ -39,7 +46,7 @@ def pipeline_settings(
         helpdesk_rate_limit=0,
     )
     asyncio.run(_create(settings))
-    with deployed(settings, tmp_path_factory.mktemp("pipeline")) as deployment:
+    with deployed(settings, pipeline_logs) as deployment:
         for name, port in metrics_ports.items():
             deployment.start(name, METRICS_PORT=str(port))
         yield settings

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -87,6 +88,26 @@ async def test_bad_records_are_dead_letters_and_stop_nothing(pipeline: Pipeline)
         assert [x["reason"].startswith(reason) for x in mine] == [True], reason
         assert mine[0]["length"] == str(len(value))
     assert await pipeline.mongo["tickets"].count_documents({"tenant_id": who}) == 1
+
+
+async def test_no_text_of_a_ticket_is_logged(pipeline: Pipeline, pipeline_logs: Path) -> None:
+    """Neither of those that are taken nor of those that are refused."""
+    who, secret = tenant(), "sesame-seeds"
+    texts = {"subject": secret, "message": f"{secret} Production is down!", "customer_id": secret}
+
+    await pipeline.produce(observed(who, "T-2", created_at=secret, **texts), partition=1)
+    await pipeline.produce(observed(who, "T-3", message=f"{secret}\x00"), partition=1)
+    await pipeline.produce(f"{{{secret}".encode(), partition=1)
+    await pipeline.produce(observed(who, **texts), partition=1)
+
+    await pipeline.ticket(who, "T-1")
+    assert_not_logged(pipeline_logs, secret)
+
+
+def assert_not_logged(folder: Path, secret: str) -> None:
+    logs = [path.read_text() for path in folder.rglob("*") if path.is_file()]
+    assert "worker_started" in "".join(logs)
+    assert not [text for text in logs if secret in text]
 
 
 async def test_a_tombstone_is_a_dead_letter(pipeline: Pipeline) -> None:
