@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from api.conditional import ConditionalAnswers
 from api.dependencies import refuse_repeated_parameters
 from api.openapi import document
+from api.page import page_routes
 from api.problems import add_problem_handlers
 from api.request_ids import RequestIds
 from api.request_metrics import RequestMetrics
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
         app.include_router(router, prefix="/v1", include_in_schema=False)
+    app.router.routes += page_routes()
     add_problem_handlers(app)
     app.add_middleware(ConditionalAnswers)
     app.add_middleware(RequestIds)
