@@ -16,10 +16,10 @@ export class KeyForm {
       this.close();
       changed();
     });
-    byId("key-cancel").addEventListener("click", () => this.dialog.close());
+    byId("key-cancel").addEventListener("click", () => this.decline());
+    this.dialog.addEventListener("cancel", () => this.decline()); // Escape
     this.dialog.addEventListener("close", () => {
       this.field.value = "";
-      this.isDeclined = true;
     });
     this.forget.addEventListener("click", () => {
       forgetKey();
@@ -41,6 +41,11 @@ export class KeyForm {
   /** Ask again though the reader said not now. */
   askAgain() {
     this.isDeclined = false;
+  }
+
+  decline() {
+    this.isDeclined = true;
+    this.dialog.close();
   }
 
   close() {

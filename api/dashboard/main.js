@@ -22,6 +22,7 @@ import { Source } from "./source.js";
 import { activeRun, alerts, audits, statistics, trend, urgentTickets } from "./tenant.js";
 
 const TICK_MS = 1000;
+const AUDIT_PATIENCE = 15; // seconds that the audit of a run that has ended is waited for
 
 class Page {
   constructor() {
@@ -47,7 +48,7 @@ class Page {
     this.runControl = new RunControl({
       tenant,
       refresh: () => this.sources.run.askAnew(),
-      ended: () => this.refresh(),
+      ended: (job) => this.showEnd(job),
     });
     this.pastRuns = new PastRuns();
     this.alerts = new Alerts({
@@ -114,6 +115,17 @@ class Page {
     await Promise.all([...asked, this.drawer.refresh()]);
   }
 
+  /** Ask for everything that a run may have changed, and for its audit until that is written. */
+  async showEnd(job) {
+    await this.refresh();
+    const { runs } = this.sources;
+    const isMissing = () => runs.value?.logs.every((log) => log.job_id !== job);
+    for (let left = AUDIT_PATIENCE; left > 0 && isMissing(); left -= 1) {
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+      await runs.refresh();
+    }
+  }
+
   refreshNow() {
     this.keyForm.askAgain();
     this.rounds.now();
@@ -140,7 +152,8 @@ class Page {
   }
 
   changeKey() {
-    this.access.forget();
+    // The answers to everybody's questions too: their refusals were of the key before.
+    for (const source of [this.access, this.sources.circuits, this.sources.system]) source.forget();
     this.forget();
     this.rounds.now();
   }

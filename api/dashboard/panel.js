@@ -1,6 +1,6 @@
 // What every panel says of itself: that it loads, has nothing, is old, or failed.
 
-import { byId } from "./dom.js";
+import { byId, clear } from "./dom.js";
 import { ago, clock } from "./format.js";
 
 const SLOW_MS = 4000;
@@ -29,8 +29,14 @@ export class Panel {
     this.say(sentence, problem !== null && !isUnknown);
     this.section.setAttribute("aria-busy", String(value === null && problem === null));
     const isDrawn = value !== null && nothing === null;
-    if (this.body) this.body.hidden = !isDrawn;
+    this.body.hidden = !isDrawn;
+    if (!isDrawn) this.empty();
     return isDrawn ? value : null;
+  }
+
+  /** Let nothing stay that was shown before: it was another tenant's, or another key's. */
+  empty() {
+    clear(this.body);
   }
 
   /** Say a sentence, or nothing. */
@@ -39,7 +45,7 @@ export class Panel {
     if (this.line.textContent !== text) this.line.textContent = text;
     this.line.hidden = text === "";
     this.line.classList.toggle("trouble", isTrouble);
-    this.section.classList.toggle("stale", isTrouble && this.body?.hidden === false);
+    this.section.classList.toggle("stale", isTrouble && !this.body.hidden);
   }
 }
 

@@ -80,7 +80,7 @@ export class Alerts {
       {
         type: "button",
         "data-focus": `retry ${alert.alert_id}`,
-        "aria-label": `Send the alert of ${id} again`,
+        "aria-label": `Send again the alert of ${id}`,
         onclick: () => this.retry(alert.alert_id),
       },
       "Send again",

@@ -17,7 +17,7 @@ const POLL_MS = 1000;
 
 /**
  * Draws the active run and asks for it every second.  `tenant()` says whose, `refresh()` asks for
- * the active run anew, `ended()` is called when a run that was watched has ended.
+ * the active run anew, `ended(job)` is called when a run that was watched has ended.
  */
 export class RunControl {
   constructor({ tenant, refresh, ended }) {
@@ -118,7 +118,7 @@ export class RunControl {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
     }
-    this.ended();
+    this.ended(job);
   }
 
   draw(run) {

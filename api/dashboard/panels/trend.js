@@ -1,6 +1,6 @@
 // Tickets created by hour, day or week: a chart, its gist in a sentence, and the same as a table.
 
-import { byId, el, show } from "../dom.js";
+import { byId, clear, el, show } from "../dom.js";
 import { count, percent, plural } from "../format.js";
 import { Panel } from "../panel.js";
 import { TrendChart } from "../trend_chart.js";
@@ -16,6 +16,7 @@ export const INTERVALS = {
 export class Trend {
   constructor(choose, chosen) {
     this.panel = new Panel("trend");
+    this.panel.empty = () => this.empty();
     this.gist = el("p", { class: "gist" });
     this.canvas = el("canvas", { role: "img" });
     this.table = el("div", {
@@ -31,6 +32,15 @@ export class Trend {
     byId("interval").append(
       ...Object.entries(INTERVALS).map(([id, one]) => option(id, one.name, id === chosen, choose)),
     );
+  }
+
+  /** The chart and its table stay, with nothing in them. */
+  empty() {
+    clear(this.gist);
+    clear(this.table);
+    this.canvas.removeAttribute("aria-label");
+    this.chart.show([]);
+    this.drawn = null;
   }
 
   /** Show what is known. */
