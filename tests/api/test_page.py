@@ -17,6 +17,7 @@ from api.app import create_app
 from infra.settings import Settings
 
 FOLDER = Path(api.__file__).parent / "dashboard"
+ROOT = FOLDER.parents[1]
 OWN_SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
 LONGEST = 200  # lines
 MARKUP = re.compile(
@@ -131,18 +132,19 @@ def test_the_openapi_document_is_about_the_api() -> None:
     assert not [path for path in paths if path == "/" or path.startswith("/assets")]
 
 
-def test_vendored_files_are_what_their_authors_published() -> None:
-    notice = tomllib.loads((FOLDER / "NOTICE.toml").read_text())
+@pytest.mark.parametrize("folder", [FOLDER, ROOT / "tests/browser"], ids=["page", "tests"])
+def test_vendored_files_are_what_their_authors_published(folder: Path) -> None:
+    notice = tomllib.loads((folder / "NOTICE.toml").read_text())
     told = {path: file for package in notice["package"] for path, file in package["files"].items()}
-    there = {path for path in FOLDER.rglob("vendor/**/*") if path.is_file()}
+    there = {path for path in folder.rglob("vendor/**/*") if path.is_file()}
 
-    assert {FOLDER / path for path in told} == there
+    assert {folder / path for path in told} == there
     for path, file in told.items():
-        assert hashlib.sha256((FOLDER / path).read_bytes()).hexdigest() == file["sha256"], path
+        assert hashlib.sha256((folder / path).read_bytes()).hexdigest() == file["sha256"], path
 
 
 def test_a_wheel_has_every_file_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(FOLDER.parents[1])
+    monkeypatch.chdir(ROOT)
     distribution = Distribution()
     distribution.parse_config_files()
     build: Any = distribution.get_command_obj("build_py")
@@ -151,8 +153,7 @@ def test_a_wheel_has_every_file_of_the_page(monkeypatch: pytest.MonkeyPatch) -> 
 
     packed = {Path(name) for name in build.find_data_files("api", "api")}
 
-    root = FOLDER.parents[1]
-    assert {p.relative_to(root) for p in FOLDER.rglob("*") if p.is_file()} == {
+    assert {p.relative_to(ROOT) for p in FOLDER.rglob("*") if p.is_file()} == {
         name for name in packed if name.is_relative_to("api/dashboard")
     }
 
