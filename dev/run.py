@@ -99,7 +99,12 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
             growth=asyncio.run(growth_since(settings, before)),
             alerts=asyncio.run(_alerts(settings)),
             seconds=time.time() - psutil.Process(os.getpid()).create_time(),
-            urls={"API": api.url, "docs": f"{api.url}/docs", "helpdesk": settings.helpdesk_url},
+            urls={
+                "page": f"{api.url}/",
+                "API": api.url,
+                "docs": f"{api.url}/docs",
+                "helpdesk": settings.helpdesk_url,
+            },
         )
 
 
