@@ -38,19 +38,17 @@ export class Choice {
     const text = JSON.stringify(offered);
     if (text === this.offered) return;
     this.offered = text;
-    const first =
-      offered === null
-        ? this.tenant
-        : offered.includes(this.tenant)
-          ? this.tenant
-          : (offered[0] ?? this.tenant);
-    this.place.replaceChildren(
-      ...(offered === null || offered.length === 0 ? this.typed() : this.listed(offered)),
-    );
-    if (first !== this.tenant) this.choose({ tenant: first });
+    const hadFocus = this.place.contains(document.activeElement);
+    const isTyped = offered === null || offered.length === 0;
+    this.place.replaceChildren(...(isTyped ? this.typed() : this.listed(offered)));
+    if (hadFocus) byId("tenant").focus();
+    if (this.tenant === null && !isTyped) this.choose({ tenant: offered[0] });
   }
 
-  listed(tenants) {
+  /** A list; a tenant that the address names and nobody knows stays in it, to be told so. */
+  listed(known) {
+    const isKnown = this.tenant === null || known.includes(this.tenant);
+    const tenants = isKnown ? known : [this.tenant, ...known];
     const options = tenants.map((tenant) =>
       el("option", { value: tenant, selected: tenant === this.tenant }, tenant),
     );

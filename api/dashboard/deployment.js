@@ -4,7 +4,8 @@ import { ask, Problem } from "./client.js";
 
 const CIRCUITS = ["helpdesk", "notify"];
 const UNSERVED = new Set(); // paths that this API does not know
-const OPEN = { access: "open", tenant_id: null, scopes: [] };
+export const EVERYBODY = "*";
+const OPEN = { access: "open", tenant_id: EVERYBODY, scopes: [] };
 
 /** Who the key is, and which tenants there are; null where this API does not say. */
 export async function access(signal) {
@@ -17,7 +18,12 @@ export async function access(signal) {
 
 /** True if a key with these rights may do what wants `scope`. */
 export function may({ who }, scope) {
-  return who.access === "open" || who.scopes.includes(scope) || who.scopes.includes("admin");
+  return who.access === "open" || who.scopes.includes(scope);
+}
+
+/** True if a key may change what is everybody's: that takes one of all tenants. */
+export function mayOperate({ who }) {
+  return who.access === "open" || (who.scopes.includes("admin") && who.tenant_id === EVERYBODY);
 }
 
 /** The circuit breakers. */

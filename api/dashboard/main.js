@@ -2,7 +2,7 @@
 
 import { announce } from "./announcer.js";
 import { Choice } from "./choice.js";
-import { access, circuits, may, system } from "./deployment.js";
+import { EVERYBODY, access, circuits, may, mayOperate, system } from "./deployment.js";
 import { byId } from "./dom.js";
 import { ZONE } from "./format.js";
 import { Freshness } from "./freshness.js";
@@ -59,7 +59,7 @@ class Page {
     });
     this.circuits = new Circuits({
       refresh: () => this.sources.circuits.askAnew(),
-      mayReset: () => this.may("admin"),
+      mayReset: () => this.access.value === null || mayOperate(this.access.value),
     });
     this.system = new System();
   }
@@ -171,7 +171,7 @@ class Page {
   showAccess({ value, problem }) {
     if (value) {
       const { tenant_id: own } = value.who;
-      this.choice.offer(value.tenants, own === "*" ? null : own);
+      this.choice.offer(value.tenants, own === EVERYBODY ? null : own);
       this.runControl.allow(this.may("ingest:write"));
     } else if (problem) this.choice.offer(null, null);
   }

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from tests.browser.watched import Watched, accessibility, figure
 
 pytestmark = [pytest.mark.services, pytest.mark.browser]
 
+STATISTICS = re.compile(r"/stats\?")
 API = re.compile(r"//[^/]+/(tickets|tenants|ingest|alerts|circuit|health|status|whoami)\b")
 
 
@@ -105,7 +105,7 @@ class Locked:
         elif path.endswith("/status") and "/ingest/" not in path and "/circuit/" not in path:
             route.fulfill(json=STATUS)
         elif "/alerts" in path:
-            _refuse(route, 403, "the key lacks the scope alerts:read")
+            _refuse(route, 403, "the key may not read alerts")
         else:
             self.let_in += 1
             route.continue_()
@@ -120,6 +120,7 @@ STATUS: dict[str, Any] = {
     "lag_seconds": 6.0,
     "alerts": {"pending": 1, "in_flight": 0, "dead_letters": 0, "oldest_seconds": 3.0},
     "circuits": {},
+    "parked": 2,
 }  # fmt: skip
 
 
@@ -171,9 +172,26 @@ def test_what_a_key_may_not_do_is_not_offered(watched: Watched) -> None:
     expect(page.get_by_label("Tenant")).to_have_value(TENANT)
     expect(page.locator("#system table")).to_contain_text("1 partition stands still")
     expect(page.locator("#system .gist")).to_have_text("15 records wait, the oldest for 6 s.")
-    expect(page.locator("#alerts .state")).to_contain_text("the scope alerts:read")
+    expect(page.locator("#system")).to_contain_text("2 tickets are parked")
+    expect(page.locator("#alerts .state")).to_contain_text("may not read alerts")
     expect(page.get_by_role("button", name="Start a run")).to_be_disabled()
     expect(page.get_by_role("button", name=re.compile("^Reset"))).to_have_count(0)
+
+
+def test_a_tenant_that_is_not_in_the_list_is_not_replaced(watched: Watched) -> None:
+    watched.expected = (404,)
+    page = watched.blank()
+    names = {"tenants": [TENANT, "harbortide"]}
+    page.route(re.compile(r"//[^/]+/tenants$"), lambda route: route.fulfill(json=names))
+    page.goto(f"{watched.url}/?tenant=nobody")
+    expect(page.locator("#banner")).to_contain_text("No ticket of tenant nobody was ever seen")
+    expect(page.get_by_label("Tenant")).to_have_value("nobody")
+
+    page.get_by_label("Tenant").select_option("harbortide")
+
+    figure(page)
+    expect(page.locator("#banner")).to_be_hidden()
+    assert "tenant=harbortide" in page.url
 
 
 def test_it_asks_again_by_itself_but_not_unseen(watched: Watched) -> None:
@@ -185,14 +203,27 @@ def test_it_asks_again_by_itself_but_not_unseen(watched: Watched) -> None:
       Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
     }"""
+    watched.wait_until_quiet(page)
 
-    assert _asks(page, lambda: page.clock.run_for(16_000))
+    with page.expect_request(STATISTICS):
+        page.clock.run_for(16_000)
+    watched.wait_until_quiet(page)
     page.evaluate(hide, True)
-    assert not _asks(page, lambda: page.clock.run_for(120_000))
-    assert _asks(page, lambda: page.evaluate(hide, False))
+    assert not _asks(watched, page)
+    with page.expect_request(STATISTICS):
+        page.evaluate(hide, False)
+    watched.wait_until_quiet(page)
     page.get_by_role("button", name="Pause").click()
-    assert not _asks(page, lambda: page.clock.run_for(120_000))
+    assert not _asks(watched, page)
     expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
+
+
+def _asks(watched: Watched, page: Page) -> bool:
+    """True if the page asks for anything in the next two minutes of its clock."""
+    before = len(watched.asked)
+    page.clock.run_for(120_000)
+    watched.wait_until_quiet(page)
+    return len(watched.asked) > before
 
 
 def test_it_says_that_an_answer_takes_long(watched: Watched) -> None:
@@ -206,18 +237,3 @@ def test_it_says_that_an_answer_takes_long(watched: Watched) -> None:
     expect(page.locator("#banner")).to_contain_text("take long")
     held[0].continue_()
     expect(page.locator("#trend canvas")).to_be_visible()
-
-
-def _asks(page: Page, act: Callable[[], object]) -> bool:
-    """True if the page asked for statistics because of what was done."""
-    asked: list[str] = []
-
-    def note(request: Request) -> None:
-        asked.append(request.url)
-
-    page.on("request", note)
-    act()
-    page.wait_for_timeout(0)
-    page.evaluate("() => new Promise((done) => queueMicrotask(done))")
-    page.remove_listener("request", note)
-    return any("/stats?" in url for url in asked)

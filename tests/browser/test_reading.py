@@ -144,9 +144,7 @@ def test_it_fits_a_phone(office: Office, watched: Watched) -> None:
 
     assert page.evaluate("document.documentElement.scrollWidth") == 375
     assert page.evaluate(OVERFLOW) == []
-    page.locator(f"[data-focus='ticket {office.hostile}']").or_(
-        page.locator("#urgent .subject").first
-    ).first.click()
+    page.goto(f"{office.url}/{EVERYTHING}&ticket={office.hostile}")
     expect(page.locator("#ticket .message")).to_be_visible()
     assert page.locator("#ticket").evaluate("node => node.scrollWidth <= node.clientWidth")
     assert page.evaluate(OVERFLOW) == []

@@ -1,12 +1,13 @@
 """Pages under watch: whatever they ask, log or violate is held against them in the end."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
 AXE = Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js"
 _NOTE_VIOLATIONS = """
@@ -16,6 +17,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 # Routes that an API may lack: the page asks each once, and the browser logs the 404.
 _OPTIONAL = ("/whoami", "/tenants", "/status")
+_PATIENCE = 30.0  # seconds
 _FAILED = "Failed to load resource"
 
 
@@ -29,6 +31,7 @@ class Watched:
     expected: tuple[int, ...] = ()
     asked: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    under_way: set[Request] = field(default_factory=set)
     contexts: list[BrowserContext] = field(default_factory=list)
 
     def open(self, query: str = "", **options: Any) -> Page:
@@ -49,11 +52,21 @@ class Watched:
         self.contexts.append(context)
         page = context.new_page()
         page.add_init_script(_NOTE_VIOLATIONS)
-        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("request", self._begin)
+        page.on("requestfinished", lambda request: self.under_way.discard(request))
+        page.on("requestfailed", lambda request: self.under_way.discard(request))
         page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
         page.on("dialog", lambda dialog: self.troubles.append(f"dialog: {dialog.message}"))
         page.on("console", self._note)
         return page
+
+    def wait_until_quiet(self, page: Page) -> None:
+        """Wait until every answer is there, and the page has done what it makes of them."""
+        give_up = time.monotonic() + _PATIENCE
+        while self.under_way:
+            assert time.monotonic() < give_up, [request.url for request in self.under_way]
+            page.wait_for_timeout(20)
+        page.evaluate("() => new Promise((done) => queueMicrotask(done))")
 
     def verdict(self) -> list[str]:
         """Everything that no page may do."""
@@ -70,6 +83,10 @@ class Watched:
         """End every context."""
         for context in self.contexts:
             context.close()
+
+    def _begin(self, request: Request) -> None:
+        self.asked.append(request.url)
+        self.under_way.add(request)
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):

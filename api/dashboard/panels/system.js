@@ -66,6 +66,20 @@ function lag(status) {
       ),
       el("tbody", {}, rows.map(line)),
     ),
+    ...others(status),
+  ];
+}
+
+/** What waits elsewhere, of all tenants. */
+function others({ alerts, parked }) {
+  const waiting = alerts?.pending ?? 0;
+  const refused = alerts?.dead_letters ?? 0;
+  const sentence = `Of all tenants ${plural(waiting, "alert waits", "alerts wait")}, ${plural(refused, "was", "were")} refused.`;
+  return [
+    el("p", { class: "note" }, sentence),
+    parked > 0
+      ? el("p", {}, badge(`${plural(parked, "ticket is", "tickets are")} parked`, "✕", "high"))
+      : "",
   ];
 }
 

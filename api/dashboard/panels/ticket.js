@@ -70,7 +70,7 @@ export class TicketDrawer {
       oneTicket(this.tenant(), this.id, signal),
       history(this.tenant(), this.id, signal),
     ]);
-    return { ticket, history: changes?.history ?? null };
+    return { ticket, history: changes?.history ?? null, isCut: Boolean(changes?.next_cursor) };
   }
 
   render({ value, problem }) {
@@ -112,6 +112,9 @@ function draw({ id, value, trouble }) {
     el("p", { class: "note" }, `By version ${ticket.classification.ruleset_version} of the rules.`),
     el("h3", {}, "History"),
     ...past(value.history),
+    value.isCut
+      ? el("p", { class: "note" }, "These are the oldest changes; the API has more.")
+      : "",
   ];
 }
 
