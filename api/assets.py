@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -59,8 +60,12 @@ class Asset(NamedTuple):
         return Response(form.content, headers=sent, media_type=self.media_type)
 
 
+@cache
 def read_assets(folder: Path) -> Mapping[str, Asset]:
-    """Every file below `folder` of a type that the page uses, by its path from there."""
+    """Every file below `folder` of a type that the page uses, by its path from there.
+
+    They are read and packed once in a process.
+    """
     files = (path for path in sorted(folder.rglob("*")) if path.suffix in _MEDIA_TYPES)
     return {path.relative_to(folder).as_posix(): _read(path, folder) for path in files}
 
