@@ -13,16 +13,19 @@ CORE := domain infra streams projections notifications api
 LONGEST_MODULE := 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types imports sizes contracts contracts-check stack stack-down bench evaluate faults guarantees up down clean
+.PHONY: help run test test-browser check format format-check lint types imports sizes contracts contracts-check stack stack-down bench evaluate faults guarantees up down clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## start everything here, ingest the sample, show the results (ARGS=--once: then stop)
 	@$(BIN)/python -m dev.run $(ARGS)
 
 test: $(INSTALLED) ## run the whole test suite, on a real Kafka and MongoDB for each of PROCESSES=2 (ARGS: more for pytest)
-	$(PYTEST) -m "not faults" --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
+	$(PYTEST) -m "not faults and not browser" --numprocesses $(PROCESSES) --dist worksteal $(ARGS)
+
+test-browser: $(INSTALLED) ## run the tests of the page in a headless Chromium (CHROMIUM: which one)
+	$(PYTEST) -m browser -p no:randomly tests/browser $(ARGS)
 
 check: format-check lint types imports sizes contracts-check ## format, lint, types, layers, sizes, contracts: seconds, no services
 

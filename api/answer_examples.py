@@ -68,6 +68,14 @@ PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "AlertPage": ("alerts", "AlertView"),
 }
 ANSWERS: Final[Mapping[str, Any]] = {
+    "WhoAmI": {
+        "access": "key",
+        "key_id": "k_7Qm2rTz9",
+        "name": "dashboard",
+        "tenant_id": "acme",
+        "scopes": ["tickets:read", "stats:read"],
+    },
+    "Tenants": {"tenants": ["acme"]},
     "RunResult": {**_PROGRESS, **_COUNTERS},
     "Progress": {
         **_PROGRESS,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.access import check_declarations
 from api.conditional import ConditionalAnswers
 from api.openapi import document
+from api.page import page_routes
 from api.problems import add_problem_handlers
 from api.request_ids import RequestIds
 from api.request_metrics import RequestMetrics
@@ -61,6 +62,7 @@ def create_app(settings: Settings, *, is_local: bool | None = None) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
         app.include_router(router, prefix="/v1", include_in_schema=False)
+    app.router.routes += page_routes()
     check_declarations(app)
     add_problem_handlers(app)
     app.add_middleware(ConditionalAnswers)

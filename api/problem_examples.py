@@ -13,6 +13,8 @@ from api.errors import (
     UnhealthyError,
 )
 from api.problem_kinds import KINDS, Kind, content
+from domain.access import KeyScope
+from domain.access_errors import BoundKeyError, MissingScopeError, TenantHiddenError
 from domain.alert_errors import AlertDeliveredError, AlertNotFoundError
 from domain.errors import (
     CircuitNotFoundError,
@@ -35,6 +37,9 @@ _SAMPLES: Final[tuple[DeskstreamError, ...]] = (
     JobNotFoundError(_JOB),
     TicketNotFoundError("acme", "T-1001"),
     TenantNotFoundError("acme"),
+    TenantHiddenError("acme"),
+    MissingScopeError((KeyScope.TICKETS_READ,)),
+    BoundKeyError(),
     AlertNotFoundError(_ALERT),
     AlertDeliveredError(_ALERT),
     CircuitNotFoundError("mongodb"),
@@ -60,7 +65,11 @@ _SAMPLES: Final[tuple[DeskstreamError, ...]] = (
 _ONLY_AT: Final[Mapping[str, tuple[str, ...]]] = {
     "job-not-found": ("DELETE /ingest/", "GET /ingest/progress/"),
     "ticket-not-found": ("GET /tickets/{",),
-    "tenant-not-found": ("GET /tenants/",),
+    "tenant-not-found": (
+        *("GET /tenants/", "GET /tickets", "GET /alerts", "POST /alerts/"),
+        *("GET /ingest/", "POST /ingest/run"),
+    ),
+    "key-of-one-tenant": ("GET /metrics", "POST /circuit/", "GET /ingest/", "POST /ingest/run"),
     "alert-not-found": ("GET /alerts/", "POST /alerts/"),
     "alert-delivered": ("POST /alerts/",),
     "circuit-not-found": ("GET /circuit/", "POST /circuit/"),

@@ -102,7 +102,12 @@ def _ingest_everything(local: LocalRun, options: Options) -> Summary:
             alerts=asyncio.run(_alerts(settings)),
             access=access_of(api.get("/whoami")),
             seconds=time.time() - psutil.Process(os.getpid()).create_time(),
-            urls={"API": api.url, "docs": f"{api.url}/docs", "helpdesk": settings.helpdesk_url},
+            urls={
+                "page": f"{api.url}/",
+                "API": api.url,
+                "docs": f"{api.url}/docs",
+                "helpdesk": settings.helpdesk_url,
+            },
         )
 
 
