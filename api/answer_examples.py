@@ -70,7 +70,7 @@ PARTS: Final[Mapping[str, tuple[str, str]]] = {
 ANSWERS: Final[Mapping[str, Any]] = {
     "WhoAmI": {
         "access": "key",
-        "key_id": "k_7Qm2rTz9",
+        "key_id": "key_3f9a5c0b7d21",
         "name": "dashboard",
         "tenant_id": "acme",
         "scopes": ["tickets:read", "stats:read"],
