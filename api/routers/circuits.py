@@ -15,9 +15,7 @@ from infra.circuits import Circuit
 
 router = APIRouter(prefix="/circuit", tags=["circuits"])
 
-CircuitName = Annotated[
-    str, Path(max_length=64, description="`helpdesk` or `notify`.", examples=["helpdesk"])
-]
+CircuitName = Annotated[str, Path(description="`helpdesk` or `notify`.", examples=["helpdesk"])]
 Nothing = Annotated[NoParameters, Query()]
 
 

@@ -50,6 +50,7 @@ WANTED = {
     "GET /circuit/{name}/status": [],
     "POST /circuit/{name}/reset": ["admin"],
     "GET /whoami": [],
+    "GET /status": [],
     "GET /metrics": ["admin"],
 }
 

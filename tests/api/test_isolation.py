@@ -123,7 +123,7 @@ def test_only_a_caller_is_granted_a_tenant() -> None:
 def test_routes_reach_nothing_but_what_asks_who_calls() -> None:
     root = Path(api_package.__file__).parent
     of_caller = {"scope", "runs", "tenants", "retry_alert"}
-    of_nobody = {"circuit", "health", "halted", "metrics", "wake_ups"}
+    of_nobody = {"circuit", "health", "halted", "vital_signs", "wake_ups"}
 
     reached = {
         node.attr
