@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TABLES = """
 CREATE TABLE IF NOT EXISTS tickets (key TEXT PRIMARY KEY, version INTEGER, ticket TEXT);
 CREATE TABLE IF NOT EXISTS parked (key TEXT, version INT, event TEXT, PRIMARY KEY (key, version));

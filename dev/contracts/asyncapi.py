@@ -65,7 +65,7 @@ CHANNELS: Final = {
         f"{_TICKET_KEY}; none for what is about a run",
         "murmur2 of `tenant:external_id`, computed from the data",
         ("classified-record",),
-        ("classifier agent", "replay", "reclassification"),
+        ("classifier agent", "replay", "reclassification", "erasure"),
         ("sync agent",),
     ),
     CHANGES: Channel(
@@ -95,7 +95,7 @@ _MESSAGES: Final = {
     "ticket-deleted": "A source's ticket is gone.",
     "run-ended": "A run wrote nothing more to this partition of `tickets.raw`.",
     "classified-record": "A valid record, labelled.",
-    "change-event": "A ticket was created, updated, deleted or restored.",
+    "change-event": "A ticket was created, updated, deleted, restored or erased.",
     "run-marker": "Every change of the run on this partition stands before.",
     "dead-letter": "A record that nothing could process.",
 }

@@ -16,7 +16,7 @@ from dev.contracts.schema_parts import (
 )
 from domain import dead_letters as letters
 from domain.cloudevents import DELETED, OBSERVED
-from domain.events import SCHEMA_VERSION, ChangeEvent, RunMarker
+from domain.events import READ_AS_THEY_ARE, ChangeEvent, RunMarker
 from domain.observations import MAX_RECORD_BYTES
 from domain.records import ClassifiedRecord, RunEnded
 from domain.runs import RunAudit
@@ -50,8 +50,9 @@ _DELETION: Final[Schema] = {
     "properties": {"tenant_id": TENANT, "external_id": IDENTIFIER, "deleted_at": INSTANT},
 }
 _REFINED: Final[dict[str, Schema]] = {
-    "schema_version": {"const": SCHEMA_VERSION},
+    "schema_version": {"enum": sorted(READ_AS_THEY_ARE)},
     "tenant_id": TENANT,
+    **dict.fromkeys(("subject", "message", "status", "source"), TEXT),
     "version": {"type": "integer", "minimum": 1},
 }
 

@@ -1,5 +1,6 @@
 """Parts that the schemas of events share, from the limits that the validators of `domain` know."""
 
+import re
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -70,12 +71,22 @@ def schema_of(name: str, record: Any, refined: dict[str, Schema]) -> Schema:  # 
 
 def _refined(member: str, schema: Schema, refined: dict[str, Schema]) -> Schema:
     types = [part.get("type") for part in schema.get("anyOf", [schema])]
-    if member in refined:
+    if member in refined and "enum" not in schema:
         better = refined[member]
     elif member.endswith("_at") or member == "time":
         better = LOGGED_INSTANT
     elif types == ["integer"]:
-        return {**schema, "minimum": 0}
+        return {"minimum": 0, **schema}
     else:
-        return schema
+        return _in_ecma(schema)
     return or_null(better) if "null" in types else better
+
+
+def _in_ecma(schema: Schema) -> Schema:
+    """The schema with its patterns as JSON Schema spells them: Python has words of its own."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_in_ecma(part) for part in schema["anyOf"]]}
+    if "pattern" not in schema:
+        return schema
+    pattern = schema["pattern"].replace(r"\Z", "$")
+    return {**schema, "pattern": re.sub(r"\\x([0-9a-f]{2})", r"\\u00\1", pattern)}

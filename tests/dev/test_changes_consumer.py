@@ -61,7 +61,7 @@ def test_markers_of_runs_are_passed_over(table: Table) -> None:
 
 def test_an_event_of_a_later_release_stops_it_before_anything_is_kept(table: Table) -> None:
     with pytest.raises(SystemExit, match="of a later release"):
-        taken(table, event(1), event(2, schema_version=2))
+        taken(table, event(1), event(2, schema_version=3))
 
     assert (versions(table), table.next_offset(0)) == ({}, 0)
 
