@@ -213,7 +213,10 @@ def test_where_there_is_nothing_it_says_so(watched: Watched) -> None:
 
 
 def test_without_a_list_of_tenants_one_is_typed(watched: Watched) -> None:
-    page = watched.open()
+    page = watched.blank()
+    unserved = re.compile(r"//[^/]+/(whoami|tenants|status)$")
+    page.route(unserved, lambda route: route.fulfill(status=404, json={}))
+    page.goto(f"{watched.url}/")
     expect(page.locator("#banner")).to_have_text("Which tenant? Type its id above.")
     expect(page.locator("#trend")).to_be_hidden()
     page.get_by_label("Tenant").fill(TENANT)
@@ -223,4 +226,11 @@ def test_without_a_list_of_tenants_one_is_typed(watched: Watched) -> None:
     expect(page.locator("#figures .tile")).to_have_count(4)
 
     assert page.url.endswith(f"?tenant={TENANT}&range=7d")
-    assert page.locator("#system").get_by_text("deskstream status").is_visible()
+    expect(page.locator("#system")).to_contain_text("The lag is not told here")
+
+
+def test_lag_is_shown_as_the_api_tells_it(office: Office, watched: Watched) -> None:
+    page = loaded(watched.open(EVERYTHING))
+    consumers = list(dict.fromkeys(row["consumer"] for row in office.get("/status")["lag"]))
+
+    expect(page.locator("#system tbody th")).to_have_text(consumers)
