@@ -35,6 +35,13 @@ def pipeline_settings(
     engines: Engines, pipeline_logs: Path, metrics_ports: dict[str, int]
 ) -> Iterator[Settings]:
     """The settings of a deployment whose worker and projector run for the whole session."""
+    yield from deployed_pipeline(engines, tmp_path_factory)
+
+
+def deployed_pipeline(
+    engines: Engines, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """A worker and a projector, which run until the next is asked for."""
     name = uuid.uuid4().hex[:12]
     settings = Settings(
         _env_file=None,

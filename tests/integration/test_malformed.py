@@ -1,15 +1,19 @@
 """Malformed records on every topic: each is one dead letter, and good ones pass as if alone."""
 
 import struct
+from collections.abc import Iterator
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
+from dev.engines import Engines
 from dev.malformed_load import TOPICS, MalformedLoad
 from domain.topics import CHANGES, CLASSIFIED, COMMANDS, DEAD_LETTERS, RAW
 from infra import collections
 from infra.probes import halted_partitions
+from infra.settings import Settings
+from tests.integration.conftest import deployed_pipeline
 from tests.integration.pipeline import Pipeline, observed, tenant
 
 pytestmark = pytest.mark.services
@@ -18,6 +22,14 @@ COUNT = 500
 SEED = 20261130
 PATIENCE = 60.0
 CHECKSUM = 17  # where it stands in a batch; it is over all that follows
+
+
+@pytest.fixture(scope="module")
+def pipeline_settings(
+    engines: Engines, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """A deployment of this module's own: what is written here stays on its log."""
+    yield from deployed_pipeline(engines, tmp_path_factory)
 
 
 async def test_malformed_records_on_all_topics_are_one_dead_letter_each(
