@@ -35,13 +35,13 @@ def pipeline_settings(
     engines: Engines, pipeline_logs: Path, metrics_ports: dict[str, int]
 ) -> Iterator[Settings]:
     """The settings of a deployment whose worker and projector run for the whole session."""
-    yield from deployed_pipeline(engines, tmp_path_factory)
+    yield from deployed_pipeline(engines, pipeline_logs, metrics_ports)
 
 
 def deployed_pipeline(
-    engines: Engines, tmp_path_factory: pytest.TempPathFactory
+    engines: Engines, logs: Path, metrics_ports: dict[str, int]
 ) -> Iterator[Settings]:
-    """A worker and a projector, which run until the next is asked for."""
+    """A worker and a projector, which run until the next is asked for; 0: no page of metrics."""
     name = uuid.uuid4().hex[:12]
     settings = Settings(
         _env_file=None,
@@ -53,7 +53,7 @@ def deployed_pipeline(
         helpdesk_rate_limit=0,
     )
     asyncio.run(_create(settings))
-    with deployed(settings, pipeline_logs) as deployment:
+    with deployed(settings, logs) as deployment:
         for name, port in metrics_ports.items():
             deployment.start(name, METRICS_PORT=str(port))
         yield settings

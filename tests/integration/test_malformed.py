@@ -29,7 +29,8 @@ def pipeline_settings(
     engines: Engines, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
     """A deployment of this module's own: what is written here stays on its log."""
-    yield from deployed_pipeline(engines, tmp_path_factory)
+    logs = tmp_path_factory.mktemp("malformed")
+    yield from deployed_pipeline(engines, logs, {"worker": 0, "projector": 0})
 
 
 async def test_malformed_records_on_all_topics_are_one_dead_letter_each(
