@@ -8,7 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 from api.dependencies import refuse_repeated_parameters
-from api.errors import KeyRefusedError, UndeclaredRouteError
+from api.errors import ForeignPageError, KeyRefusedError, UndeclaredRouteError
 from api.services import Services
 from domain.access import Caller, KeyScope
 
@@ -30,12 +30,15 @@ class Wants:
 
         Raises:
             KeyRequiredError, KeyRefusedError: nobody whom we know.
+            ForeignPageError: a page of another site, where everybody is let in.
             MissingScopeError, BoundKeyError: somebody who may not do this.
             DependencyDownError: nobody can tell who it is.
             ParameterError: a parameter was given twice.
         """
         services: Services = request.app.state.services
         caller = await services.key_ring.caller(_token(request))
+        if caller.key_id is None:
+            _refuse_other_sites(request)
         if self.of_deployment:
             caller.check_deployment()
         else:
@@ -117,6 +120,13 @@ def _declarations(dependant: Dependant | None) -> Iterator[Wants | Open]:
             if isinstance(each.call, Wants | Open):
                 yield each.call
             yield from _declarations(each)
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Browsers send any page's POST to this machine, and say whose it is (RFC 6454, section 7)."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise ForeignPageError(origin)
 
 
 def _token(request: Request) -> str | None:

@@ -38,6 +38,14 @@ class UnhealthyError(DeskstreamError):
         self.dependencies = dependencies
 
 
+class ForeignPageError(DeskstreamError):
+    """Another site's page asks where access is open: whoever opened it may not know."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"pages of {origin} may not call this API where it asks for no key")
+        self.origin = origin
+
+
 class RollUpsMissingError(DeskstreamError):
     """The statistics have nothing to be made of."""
 

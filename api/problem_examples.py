@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from api.errors import (
+    ForeignPageError,
     HaltedError,
     ParameterError,
     RollUpsMissingError,
@@ -40,6 +41,7 @@ _SAMPLES: Final[tuple[DeskstreamError, ...]] = (
     TenantHiddenError("acme"),
     MissingScopeError((KeyScope.TICKETS_READ,)),
     BoundKeyError(),
+    ForeignPageError("https://shop.example"),
     AlertNotFoundError(_ALERT),
     AlertDeliveredError(_ALERT),
     CircuitNotFoundError("mongodb"),

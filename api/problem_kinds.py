@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from api.errors import (
     BodyTooLargeError,
+    ForeignPageError,
     HaltedError,
     HeaderTooLargeError,
     KeyRefusedError,
@@ -96,6 +97,7 @@ KINDS: Final[dict[type[DeskstreamError], Kind]] = {
         HTTPStatus.FORBIDDEN,
         headers=lambda _: _challenge("insufficient_scope", "admin"),
     ),
+    ForeignPageError: Kind("foreign-page", HTTPStatus.FORBIDDEN),
     BodyTooLargeError: Kind("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     TargetTooLongError: Kind("target-too-long", HTTPStatus.REQUEST_URI_TOO_LONG),
     HeaderTooLargeError: Kind("header-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),

@@ -82,8 +82,10 @@ class DeploymentStatus(BaseModel):
     lag: list[LagView]
     lag_events: Count = Field(description="The sum over all partitions.")
     lag_seconds: Seconds | None = Field(description="The highest; null where none is known.")
-    alerts: AlertBacklog
+    alerts: AlertBacklog | None = Field(description="Null for keys of one tenant, as it is of all.")
     circuits: dict[str, CircuitView]
-    runs: dict[str, Count] = Field(description="How many are on, by phase.")
-    parked: Count = Field(description="Tickets whose next event could not be applied.")
+    runs: dict[str, Count] | None = Field(description="How many are on, by phase; null likewise.")
+    parked: Count | None = Field(
+        description="Tickets whose next event could not be applied; null likewise."
+    )
     as_of: datetime

@@ -311,6 +311,19 @@ async def test_where_no_key_exists_a_loopback_api_is_open(api: httpx.AsyncClient
 
 
 @pytest.mark.services
+async def test_where_access_is_open_pages_of_other_sites_are_refused(
+    api: httpx.AsyncClient,
+) -> None:
+    url = "/ingest/run?tenant_id=*"
+    elsewhere = await api.post(url, headers={"Origin": "https://shop.example"})
+    hidden = await api.post(url, headers={"Origin": "null"})
+    own = await api.post(url, headers={"Origin": "http://api"})
+
+    assert [answer.status_code for answer in (elsewhere, hidden, own)] == [403, 403, 202]
+    assert "https://shop.example" in refused(elsewhere, 403, "foreign-page") + elsewhere.text
+
+
+@pytest.mark.services
 async def test_a_key_made_while_access_is_open_closes_it(
     api: httpx.AsyncClient, mongo: Mongo
 ) -> None:

@@ -10,8 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.app import create_app
 from api.metrics import GAUGES
 from api.status_models import DeploymentStatus
+from domain.access import EVERY_SCOPE
 from domain.topics import CHANGES, DEAD_LETTERS, RAW
 from infra import collections
+from infra.api_keys import ApiKeys
 from infra.checkpoints import Advance, Checkpoints
 from infra.kafka import Outgoing
 from infra.mongo import Mongo
@@ -20,6 +22,7 @@ from infra.read_models import ACTIVE
 from infra.settings import Settings
 from tests.api.conftest import serving
 from tests.api.documents import alert
+from tests.integration.pipeline import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("topics")]
 
@@ -68,6 +71,7 @@ async def test_status_shows_what_waits_and_what_stands_still(
     assert shown.lag_seconds is not None
     assert shown.lag_seconds >= lag.seconds
     assert shown.lag_events == sum(lag.events for lag in shown.lag)
+    assert shown.alerts is not None
     assert (shown.alerts.pending, shown.alerts.dead_letters, shown.parked) == (1, 1, 2)
     assert 60 <= shown.alerts.oldest_seconds < 120
     assert {name: c.state for name, c in shown.circuits.items()} == {
@@ -75,6 +79,22 @@ async def test_status_shows_what_waits_and_what_stands_still(
         "notify": "closed",
     }
     assert shown.runs == {"queued": 0, "fetching": 0, "applying": 0}
+
+
+async def test_what_is_counted_over_all_tenants_is_told_to_no_key_of_one(
+    api: httpx.AsyncClient, mongo: Mongo
+) -> None:
+    made = await ApiKeys(mongo).create("acme", EVERY_SCOPE)
+
+    answer = await eventually(
+        lambda: api.get("/status", headers={"Authorization": f"Bearer {made.text}"}),
+        lambda answer: answer.json()["alerts"] is None,
+    )
+
+    shown = DeploymentStatus.model_validate(answer.json())
+    assert (shown.alerts, shown.runs, shown.parked) == (None, None, None)
+    assert shown.lag
+    assert shown.circuits
 
 
 async def test_a_shadow_is_nobodys_lag(

@@ -1,5 +1,6 @@
 """What runs elsewhere: compose file and Kubernetes example, held against the code they name."""
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from infra.settings import Settings
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+ONCE = {"key", "topics"}  # they do something and end
 ROLES = ("worker", "projector", "notifier", "api")
 SECRETS = {"KAFKA_SASL_PASSWORD", "MONGODB_URI", "NOTIFY_URL"}
 SETTINGS = {name.upper() for name in Settings.model_fields}
@@ -43,6 +45,14 @@ def _is_command(words: list[str]) -> bool:
     for word in words[1:]:
         group = getattr(group, "commands", {}).get(word)
     return words[0] == "deskstream" and group is not None
+
+
+def test_the_image_is_built_from_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.partition(".")[0] for name in project["tool"]["setuptools"]["packages"]}
+    let_in = set((ROOT / ".dockerignore").read_text().splitlines())
+
+    assert {f"!{package}" for package in packages} <= let_in
 
 
 def test_every_file_is_part_of_the_example() -> None:
@@ -125,7 +135,7 @@ def test_a_composed_service_is_bounded_looked_after_and_can_be_scaled(service: s
 
     assert "container_name" not in spec
     assert spec["mem_limit"]
-    assert spec["restart"] == ("no" if service == "topics" else "unless-stopped")
+    assert spec["restart"] == ("no" if service in ONCE else "unless-stopped")
     assert service == "topics" or spec["healthcheck"]["test"][0] == "CMD"
     assert service not in (*ROLES, "topics") or _is_command(spec["command"])
 

@@ -72,6 +72,7 @@ function lag(status) {
 
 /** What waits elsewhere, of all tenants. */
 function others({ alerts, parked }) {
+  if (alerts === null) return []; // told to nobody with the key of one tenant
   const waiting = alerts?.pending ?? 0;
   const refused = alerts?.dead_letters ?? 0;
   const sentence = `Of all tenants ${plural(waiting, "alert waits", "alerts wait")}, ${plural(refused, "was", "were")} refused.`;
