@@ -136,8 +136,8 @@ def test_a_composed_service_is_bounded_looked_after_and_can_be_scaled(service: s
     assert "container_name" not in spec
     assert spec["mem_limit"]
     assert spec["restart"] == ("no" if service in ONCE else "unless-stopped")
-    assert service == "topics" or spec["healthcheck"]["test"][0] == "CMD"
-    assert service not in (*ROLES, "topics") or _is_command(spec["command"])
+    assert service in ONCE or spec["healthcheck"]["test"][0] == "CMD"
+    assert service not in (*ROLES, *ONCE) or _is_command(spec["command"])
 
 
 def test_only_the_api_takes_a_port_of_the_host_and_a_range_if_it_is_scaled() -> None:
