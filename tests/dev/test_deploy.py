@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def _pods() -> Iterator[dict[str, Any]]:
 
 def _is_command(words: list[str]) -> bool:
     group: Any = typer.main.get_command(deskstream)
-    for word in words[1:]:
+    for word in takewhile(lambda word: not word.startswith("-"), words[1:]):
         group = getattr(group, "commands", {}).get(word)
     return words[0] == "deskstream" and group is not None
 
