@@ -9,6 +9,7 @@ from fastapi.routing import iter_route_contexts
 
 from api.dependencies import refuse_repeated_parameters
 from api.errors import ForeignPageError, KeyRefusedError, UndeclaredRouteError
+from api.key_ring import TRUSTED_SECONDS
 from api.services import Services
 from domain.access import Caller, KeyScope
 
@@ -16,14 +17,18 @@ from domain.access import Caller, KeyScope
 _OPEN_PATHS: Final = frozenset({"/", "/openapi.json", "/docs", "/docs/oauth2-redirect"})
 _OPEN_FILES: Final = "/assets"
 _SCHEME: Final = "bearer"
+_SCRAPED_SECONDS: Final = 3600.0
 
 
 class Wants:
     """A dependency that lets in callers with one of these scopes; with none named, any key."""
 
-    def __init__(self, *any_of: KeyScope, of_deployment: bool = False) -> None:
+    def __init__(
+        self, *any_of: KeyScope, of_deployment: bool = False, trusted: float = TRUSTED_SECONDS
+    ) -> None:
         self.any_of = any_of
         self.of_deployment = of_deployment
+        self._trusted = trusted
 
     async def __call__(self, request: Request) -> Caller:
         """Who calls.
@@ -36,7 +41,7 @@ class Wants:
             ParameterError: a parameter was given twice.
         """
         services: Services = request.app.state.services
-        caller = await services.key_ring.caller(_token(request))
+        caller = await services.key_ring.caller(_token(request), self._trusted)
         if caller.key_id is None:
             _refuse_other_sites(request)
         if self.of_deployment:
@@ -67,6 +72,10 @@ RunReader = Annotated[Caller, Depends(Wants(KeyScope.TICKETS_READ, KeyScope.INGE
 RunWriter = Annotated[Caller, Depends(Wants(KeyScope.INGEST_WRITE))]
 AlertWriter = Annotated[Caller, Depends(Wants(KeyScope.ALERTS_WRITE))]
 Operator = Annotated[Caller, Depends(Wants(KeyScope.ADMIN, of_deployment=True))]
+# It is read most of all while MongoDB is away, which then knows of nobody who was revoked.
+Scraper = Annotated[
+    Caller, Depends(Wants(KeyScope.ADMIN, of_deployment=True, trusted=_SCRAPED_SECONDS))
+]
 
 
 def check_declarations(app: FastAPI) -> None:

@@ -55,15 +55,15 @@ class KeyRing:
         self._used: set[str] = set()
         self._noted: tuple[datetime, set[str]] = (datetime.min.replace(tzinfo=UTC), set())
 
-    async def caller(self, token: str | None) -> Caller:
-        """Who sent this token, or none.
+    async def caller(self, token: str | None, trusted: float = TRUSTED_SECONDS) -> Caller:
+        """Who sent this token, or none, by what was seen at most `trusted` seconds ago.
 
         Raises:
             KeyRequiredError: none was sent.
             KeyRefusedError: it is no key, or one that was revoked or has expired.
             DependencyDownError: MongoDB would have to be asked, and cannot be.
         """
-        if self._clock() - self._seen_at > TRUSTED_SECONDS:
+        if self._clock() - self._seen_at > trusted:
             await self._look_now()
         if self._is_open:
             return ANYBODY

@@ -122,7 +122,15 @@ async def watch(
             now = clock()
             view.show(found, {} if before is None else rates(before[1], found.lag, now - before[0]))
             before = now, found.lag
+        _heed_cancellation()
         await asyncio.sleep(max(seconds - (clock() - begun), 0))
+
+
+def _heed_cancellation() -> None:
+    """End what was told to end, though a client that was being asked took no notice."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def rates(

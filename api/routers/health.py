@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import OPEN, Operator
+from api.access import OPEN, Scraper
 from api.answers import JsonResponse, Metrics
 from api.dependencies import Connections
 from api.errors import HaltedError, UnhealthyError
@@ -48,7 +48,7 @@ async def get_readiness(services: Connections, _: Nothing) -> JsonResponse:
 
 
 @router.get("/metrics", response_class=Metrics, responses=problems(503))
-async def get_metrics(_caller: Operator, services: Connections, _: Nothing) -> Metrics:
+async def get_metrics(_caller: Scraper, services: Connections, _: Nothing) -> Metrics:
     """What Prometheus reads: lag, alerts, circuits and the limiter of all, and this process.
 
     Answered within four seconds, whatever hangs: what could not be asked is left out.
