@@ -43,9 +43,11 @@ def serve(service: Service, *, with_page: bool = True) -> None:
 
 def perform(action: "Callable[[Settings], Coroutine[Any, Any, T]]") -> T:
     """Run an action that comes to its end, and return its result; it logs only with DEBUG."""
+    from infra.interpreter import settle_for_batches
     from infra.settings import load_settings
     from infra.telemetry import configure_logging
 
+    settle_for_batches()
     with one_line_errors():
         settings = load_settings()
         configure_logging(settings)
