@@ -4,7 +4,7 @@ Tickets are verified against the log; what they come to is verified against the 
 a tenant at a time, each on a snapshot of its own.  The counting is naive (`naive_sums`).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
 
@@ -46,8 +46,8 @@ class RollUpVerification:
         """Report every month of every tenant of which a sum is another."""
         for tenant_id in await self._tenants():
             async for month in self._months(tenant_id):
-                expected, found = await self._month(tenant_id, month)
-                self._report(tenant_id, expected, found)
+                if not await self._is_even(tenant_id, month):
+                    self._report(tenant_id, *await self._month(tenant_id, month))
             expected, found = await self._all(tenant_id)
             self._report(tenant_id, expected, found)
 
@@ -79,25 +79,43 @@ class RollUpVerification:
         for month in sorted(known):
             yield month
 
+    async def _is_even(self, tenant_id: str, month: datetime) -> bool:
+        """True if nothing is left of what tickets come to, once all sums are taken away.
+
+        Nearly always that is so, and what is expected and what is found need not both be kept.
+        """
+        left = Sums()
+        async with snapshot(self._mongo) as session:
+            async for ticket in self._live(tenant_id, month, session):
+                count(left, ticket)
+            async for document in self._documents(tenant_id, month, session):
+                found = Sums()
+                _add(found, document, month)
+                left.subtract(found)
+        return not any(left.values())
+
     async def _month(self, tenant_id: str, month: datetime) -> tuple[Sums, Sums]:
-        created = {"$gte": month, "$lt": next_month(month)}
-        wanted = {"tenant_id": tenant_id, "deleted_at": None, "created_at": created}
+        """What the tickets of a month come to, and what the sums say."""
         expected, found = Sums(), Sums()
         async with snapshot(self._mongo) as session:
-            cursor = self._tickets.find(wanted, _SHOWN, session=session)
-            while some := await cursor.to_list(_BATCH):
-                for ticket in some:
-                    count(expected, ticket)
-            async for document in self._documents(tenant_id, created, session):
-                if document["kind"] == "delta":
-                    add_delta(found, document, month)
-                else:
-                    add_cells(found, document, document["kind"])
+            async for ticket in self._live(tenant_id, month, session):
+                count(expected, ticket)
+            async for document in self._documents(tenant_id, month, session):
+                _add(found, document, month)
         return expected, found
 
-    async def _documents(
-        self, tenant_id: str, at: Mapping[str, datetime], session: Session
+    async def _live(
+        self, tenant_id: str, month: datetime, session: Session
     ) -> AsyncIterator[Document]:
+        created = {"$gte": month, "$lt": next_month(month)}
+        wanted = {"tenant_id": tenant_id, "deleted_at": None, "created_at": created}
+        async for ticket in self._tickets.find(wanted, _SHOWN, session=session, batch_size=_BATCH):
+            yield ticket
+
+    async def _documents(
+        self, tenant_id: str, month: datetime, session: Session
+    ) -> AsyncIterator[Document]:
+        at = {"$gte": month, "$lt": next_month(month)}
         merged = {"kind": {"$in": list(LEVELS)}, "at": at}
         wanted = {"tenant_id": tenant_id, "$or": [merged, {"kind": "delta"}]}
         async for document in self._roll_ups.find(wanted, session=session, batch_size=_BATCH):
@@ -130,3 +148,11 @@ class RollUpVerification:
                     str(sum(found[s] for s in some)),
                 )
             )
+
+
+def _add(sums: Sums, document: Document, month: datetime) -> None:
+    """Add what a delta or a merged document says of a month."""
+    if document["kind"] == "delta":
+        add_delta(sums, document, month)
+    else:
+        add_cells(sums, document, document["kind"])
