@@ -38,8 +38,18 @@ export function resetCircuit(name) {
 
 /** What the service depends on, up or down, and what waits; `status` null where not served. */
 export async function system(signal) {
-  const [dependencies, status] = await Promise.all([health(signal), ifServed("status", signal)]);
+  const [dependencies, status] = await Promise.all([health(signal), lagIfKnown(signal)]);
   return { dependencies, status };
+}
+
+/** The status; while an engine is away only why there is none, as what is down is told all the same. */
+async function lagIfKnown(signal) {
+  try {
+    return await ifServed("status", signal);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 503) return { unknown: error.message };
+    throw error;
+  }
 }
 
 async function health(signal) {

@@ -42,6 +42,7 @@ function draw({ dependencies, status }) {
 }
 
 function lag(status) {
+  if (status?.unknown) return [el("p", { class: "note" }, `Lag is not known now: ${status.unknown}`)];
   if (status === null || !Array.isArray(status.lag)) return [el("p", { class: "note" }, NO_LAG)];
   const rows = byConsumer(status.lag);
   const behind =
