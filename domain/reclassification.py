@@ -7,13 +7,12 @@ from msgspec.structs import replace
 
 from domain.changes import Decision
 from domain.comparison import changes_between
-from domain.events import PLAIN_VERSION, ChangeEvent, Classification, Ticket
-from domain.identity import change_event_id
+from domain.events import Classification, Ticket
 from domain.labels import Labels
 from domain.records import Provenance, Reclassified
+from domain.requested_changes import SOURCE, requested_change
 from domain.ticket_state import TicketState, content_fingerprint
 
-SOURCE: Final = "deskstream"
 _TEXT: Final = ("subject", "message")
 
 
@@ -46,25 +45,8 @@ def reclassify(state: TicketState, record: Reclassified) -> Decision:
     if content_fingerprint(before, _TEXT) != record.text:
         return Decision(state, "void")
     after = _relabelled(before, record.labels)
-    version = state.version + 1
-    event = ChangeEvent(
-        id=change_event_id(record.key, version),
-        type="updated",
-        schema_version=PLAIN_VERSION,
-        tenant_id=record.tenant_id,
-        external_id=record.external_id,
-        version=version,
-        occurred_at=record.provenance.time,
-        observed_at=record.provenance.time,
-        cause=record.provenance.cause,
-        source=record.provenance.source,
-        source_event_id=record.provenance.event_id,
-        job_id=None,
-        detected_by="ruleset",
-        changes=changes_between(before, after),
-        ticket=after,
-    )
-    return Decision(replace(state, version=version, ticket=after), "updated", event)
+    changes = changes_between(before, after)
+    return requested_change(state, record, "updated", after, changes, "ruleset")
 
 
 def _applies(state: TicketState, labels: Labels) -> bool:
