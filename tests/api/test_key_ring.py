@@ -222,6 +222,22 @@ async def test_while_nobody_can_be_asked_what_was_just_seen_is_good(
     assert (await ring.caller(key)).tenant_id == "acme"
 
 
+async def test_who_trusts_longer_is_answered_while_nobody_can_be_asked(
+    kept: Kept, clock: Clock
+) -> None:
+    ring, key = ring_of(kept, clock), kept.make()
+    await ring.caller(key)
+    kept.is_away = True
+    clock.now += 600
+
+    assert (await ring.caller(key, trusted=3_600)).tenant_id == "acme"
+    with pytest.raises(DependencyDownError):
+        await ring.caller(key)
+    clock.now += 3_600
+    with pytest.raises(DependencyDownError):
+        await ring.caller(key, trusted=3_600)
+
+
 @pytest.mark.parametrize("token", [None, "guess", written(bytes(32))])
 async def test_before_anybody_could_be_asked_nobody_is_let_in(
     kept: Kept, clock: Clock, token: str | None
