@@ -18,6 +18,7 @@ from domain.errors import DeskstreamError
 from infra.api_keys import ApiKeys
 from infra.mongo import Mongo
 from infra.settings import Settings
+from infra.trace_export import trace_requests
 
 log = structlog.get_logger()
 
@@ -54,9 +55,11 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
         is_local = is_loopback(listener.getsockname()[0])
         if not is_local:
             await _require_key(settings)
+        app = create_app(settings, is_local=is_local)
+        trace_requests(app, settings)
         server = _Server(
             uvicorn.Config(
-                create_app(settings, is_local=is_local),
+                app,
                 http=BoundedHeads,
                 ws="none",
                 log_config=None,

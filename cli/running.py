@@ -23,7 +23,7 @@ _STOP_SECONDS: Final = 8.5
 _LEFT_SECONDS: Final = 0.5
 
 
-def serve(service: Service, *, with_page: bool = True) -> None:
+def serve(name: str, service: Service, *, with_page: bool = True) -> None:
     """Run a service until SIGINT or SIGTERM; `with_page`, with its metrics on METRICS_PORT."""
     import uvloop
 
@@ -31,13 +31,15 @@ def serve(service: Service, *, with_page: bool = True) -> None:
     from infra.metrics_page import metrics_page
     from infra.settings import load_settings
     from infra.telemetry import configure_logging
+    from infra.trace_export import traces_sent
 
     settle_for_batches()
     with one_line_errors():
         settings = load_settings()
         configure_logging(settings)
         page = metrics_page(settings) if with_page else nullcontext()
-        with page, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        with page, traces_sent(settings, name), runner:
             runner.run(_until_signalled(service, settings))
 
 

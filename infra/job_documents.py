@@ -9,6 +9,8 @@ from domain.records import RunOutcome
 from infra.mongo import Document
 
 OPEN: Final = ("queued", "fetching")  # the phases in which a run can still be ended
+# What a request says of a run; also of those that it fetches for.
+REQUESTED: Final = ("confirm_deletions", "request_id", "traceparent")
 IS_OPEN: Final[Document] = {"phase": {"$in": list(OPEN)}}
 
 
@@ -84,4 +86,5 @@ def _unstarted() -> Document:
         "jobs": {},
         "skipped": [],
         "request_id": None,
+        "traceparent": None,
     }

@@ -11,7 +11,7 @@ from domain.errors import JobNotFoundError, LeaseLostError, TenantBusyError
 from domain.records import RunOutcome
 from domain.runs import ACTIVE, ALL_TENANTS, ENDED
 from infra import collections
-from infra.job_documents import IS_OPEN, new_job, open_job_of, settled_fields
+from infra.job_documents import IS_OPEN, REQUESTED, new_job, open_job_of, settled_fields
 from infra.leases import Leases
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
@@ -88,7 +88,7 @@ class Jobs:
             raise LeaseLostError(crawl_id)
         if tenant_id in parent["jobs"]:
             return str(parent["jobs"][tenant_id])
-        wanted = {name: parent.get(name) for name in ("confirm_deletions", "request_id")}
+        wanted = {name: parent.get(name) for name in REQUESTED}
         begun = {"phase": "fetching", "started_at": datetime.now(UTC)}
         child = new_job(tenant_id, crawl_id, wanted | begun, self.partitions)
         before = await self._take(child, session)

@@ -1,4 +1,4 @@
-"""A step of a stage, measured: records, seconds and failures of its batches."""
+"""A step of a stage, measured and traced: records, seconds and failures of its batches."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,10 +12,11 @@ from infra.checkpoints import Checkpoint
 from infra.kafka import Record
 from infra.process_metrics import BATCH_FAILURES, BATCHES, RECORDS
 from infra.stage import Step
+from infra.tracing import batch_span
 
 
 class MeasuredStep:
-    """Does what `step` does, and counts it under the name of a consumer, once per batch."""
+    """Does what `step` does, and tells of it under the name of a consumer, once per batch."""
 
     def __init__(self, consumer: str, step: Step) -> None:
         self._consumer = consumer
@@ -31,7 +32,7 @@ class MeasuredStep:
     ) -> dict[int, Checkpoint]:
         """As the step does."""
         begun = time.monotonic()
-        with self._failures():
+        with self._failures(), batch_span(self._consumer, slices):
             after = await self._step.advance(slices, checkpoints)
         BATCHES.labels(self._consumer).observe(time.monotonic() - begun)
         RECORDS.labels(self._consumer).inc(sum(map(len, slices.values())))

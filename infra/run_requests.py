@@ -17,6 +17,7 @@ from infra.jobs import Jobs
 from infra.mongo import Document, Mongo, Session
 from infra.retrying import in_transaction
 from infra.telemetry import current_request
+from infra.tracing import current_traceparent
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ class RunRequests:
         wanted = {
             "confirm_deletions": request.confirm_deletions,
             "request_id": current_request(),
+            "traceparent": current_traceparent(),
         }
 
         async def once(session: Session) -> Requested:

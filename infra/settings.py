@@ -116,6 +116,9 @@ class Settings(KafkaAccess):
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: no page
     deskstream_api_key: SecretStr | None = None  # what commands send to the API
+    otel_exporter_otlp_endpoint: HttpAddress | None = None  # None: no traces
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 1.0  # the share of traces sent
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 

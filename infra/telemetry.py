@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from infra.settings import Settings
+from infra.tracing import current_ids
 
 # What PyMongo appends to the text of an error: the server's answer, and in it the documents.
 _DOCUMENTS = re.compile(r", full error: .*")
@@ -27,6 +28,14 @@ def without_documents(
     return event
 
 
+def with_trace(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Name the span that a line was written under, where there is one."""
+    event.update(current_ids())
+    return event
+
+
 def _codes_of(documents: re.Match[str]) -> str:
     codes = sorted(set(_CODE.findall(documents[0])))
     return f" (code {', '.join(codes)})" if codes else ""
@@ -36,6 +45,7 @@ def configure_logging(settings: Settings) -> None:
     """Send every log line of this process, libraries included, through one renderer to stderr."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        with_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -18,6 +18,7 @@ from infra.alerts import Alerts, Claim
 from infra.backoff import Backoff
 from infra.circuits import Circuit
 from infra.process_metrics import ALERT_CALLS
+from infra.tracing import span
 from notifications.receiver import Receiver
 
 log = structlog.get_logger()
@@ -51,6 +52,10 @@ class Calls:
 
     async def make(self, leave: Leave) -> float:
         """Make one call; return for how many seconds the receiver wants to hear nothing at all."""
+        with span("deliver alert", alert=leave.claim.id, calls=leave.claim.calls):
+            return await self._make(leave)
+
+    async def _make(self, leave: Leave) -> float:
         claim = leave.claim
         outcome: Outcome | None = None
         was_sent = is_told = is_noted = False

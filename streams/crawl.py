@@ -24,6 +24,7 @@ from infra.retrying import in_transaction
 from infra.run_outbox import RunOutbox, page
 from infra.sightings import CrawlSightings
 from infra.stored_pages import StoredPage, position_fields, position_of
+from infra.tracing import span
 from streams.helpdesk import HelpdeskCalls, HelpdeskClient
 from streams.reconciliation import Reconciliation
 from streams.routing import CrawlPlace, route
@@ -117,8 +118,9 @@ class Crawler:
                 number = position.next_page
                 if number is not None:
                     fetching = asyncio.create_task(calls.page(number))
-                stored = await self._routed(job, fetched, position, marks)
-                published = await self._keep(job, stored, published, session)
+                with span("keep page", page=job["next_page"], rows=len(fetched.rows)):
+                    stored = await self._routed(job, fetched, position, marks)
+                    published = await self._keep(job, stored, published, session)
             await self._outbox.delete(published)
         finally:
             fetching.cancel()

@@ -13,6 +13,7 @@ from domain.errors import HelpdeskError
 from infra.circuits import Circuit
 from infra.limiter import Limiter
 from infra.process_metrics import HELPDESK_CALLS, LIMITER_WAIT
+from infra.tracing import span
 
 log = structlog.get_logger()
 
@@ -96,7 +97,8 @@ class GuardedHttp:
     ) -> T | RateLimited:
         begun = time.monotonic()
         try:
-            answer = await self._get(request, read)
+            with span("call helpdesk", call=request.name):
+                answer = await self._get(request, read)
         except HelpdeskError as error:
             outcome = "failed" if error.retryable else "refused"
             HELPDESK_CALLS.labels(outcome).observe(time.monotonic() - begun)

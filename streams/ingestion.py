@@ -18,6 +18,7 @@ from infra.retrying import answered
 from infra.run_outbox import RunOutbox
 from infra.settlement import Settlement
 from infra.telemetry import about_run
+from infra.tracing import run_span
 from streams.crawl import Crawler
 
 log = structlog.get_logger()
@@ -155,7 +156,8 @@ class Ingestion:
         mine = job
         while True:
             try:
-                await self._crawler.run(mine)
+                with run_span(mine):
+                    await self._crawler.run(mine)
             except (PyMongoError, KafkaError, TenantBusyError) as error:
                 log.warning("crawl_delayed", job_id=job["_id"], reason=repr(error))
                 await backoff.sleep()

@@ -25,7 +25,7 @@ async def service(settings, stop):
     print("ready", flush=True)
     {end}
 
-serve(service)
+serve("stubborn", service)
 """
 
 

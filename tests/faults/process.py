@@ -43,7 +43,7 @@ def main() -> None:
     if sys.argv[1] in COMMANDS:
         COMMANDS[sys.argv[1]]()
         return
-    serve(SERVICES[sys.argv[1]])
+    serve(sys.argv[1], SERVICES[sys.argv[1]])
 
 
 def _shorten_sessions(milliseconds: int) -> None:
