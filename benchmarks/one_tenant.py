@@ -4,8 +4,8 @@ The tickets come the way all tickets come, as events that a projector applies.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -14,6 +14,7 @@ from typing import Final
 import httpx
 
 from benchmarks.bench import Bench
+from benchmarks.crowd import measure_crowd
 from benchmarks.deployment import Deployment, deployed
 from benchmarks.figures import Figure
 from benchmarks.list_walks import measure_lists
@@ -44,14 +45,8 @@ _POLL_SECONDS: Final = 0.5
 async def one_tenant(bench: Bench) -> AsyncGenerator[Figure]:
     """At each size, once everybody is at the end of the log: the figures that were chosen."""
     now = datetime.now(UTC)
-    # No alert is young enough to be sent: nobody would take it.
-    settings = {"api_port": free_port(), "alert_max_age": timedelta(seconds=1)}
     async with AsyncExitStack() as stack:
-        deployment = await stack.enter_async_context(
-            deployed(bench.engines, bench.logs, **settings)
-        )
-        stack.enter_context(deployment.running_each(*_SERVICES))
-        await deployment.until_assigned("tickets", "alerts")
+        deployment = await stack.enter_async_context(_running(bench))
         memory = await stack.enter_async_context(memory_sampled(deployment))
         reader = await stack.enter_async_context(reading(deployment))
         plain = await stack.enter_async_context(PlainReader(deployment.settings, TENANT))
@@ -68,11 +63,24 @@ async def one_tenant(bench: Bench) -> AsyncGenerator[Figure]:
             merged = await _until_merged(deployment)
             async for figure in _figures(bench, asking, there, aim, refused):
                 yield replace(figure, details={**figure.details, "sums merged after": merged})
+        if "crowd" in bench.chosen:
+            async for figure in measure_crowd(deployment, now, there, bench.scale):
+                yield figure
         if "memory" in bench.chosen:
             for figure in memory.figures(_SERVICES, there):
                 yield figure
         if refused:
             raise refused[0]
+
+
+@asynccontextmanager
+async def _running(bench: Bench) -> AsyncIterator[Deployment]:
+    # No alert is young enough to be sent: nobody would take it.
+    settings = {"api_port": free_port(), "alert_max_age": timedelta(seconds=1)}
+    async with deployed(bench.engines, bench.logs, **settings) as deployment:
+        with deployment.running_each(*_SERVICES):
+            await deployment.until_assigned("tickets", "alerts")
+            yield deployment
 
 
 async def _figures(

@@ -23,7 +23,7 @@ ROWS: Final = (
     Row(("changes",), 2, changes_to_readable),
     Row(("latency",), 3, latency),
     Row(("rebuild",), 6, rebuild),
-    Row(("stats", "lists", "memory"), 10, one_tenant),
+    Row(("stats", "lists", "crowd", "memory"), 11, one_tenant),
     Row(("long-crawl",), 16, long_crawl),
     Row(("recovery",), 6, recovery),
     Row(("alerts",), 36, alert_rate, in_contract=False),

@@ -14,7 +14,7 @@ from benchmarks.many_tickets import SPAN, TENANT
 from benchmarks.percentiles import percentile, spread
 from benchmarks.readers import Answered, Asking
 
-_PATH: Final = f"/tenants/{TENANT}/stats"
+PATH: Final = f"/tenants/{TENANT}/stats"
 _ASKED: Final = 400
 _WARM_UP: Final = 8
 _PLAIN_ASKED: Final = 12
@@ -64,11 +64,11 @@ async def measure_statistics(asking: Asking, count: int, aim: float) -> Figure:
     """
     coming = questions(asking.now)
     for question in islice(coming, _WARM_UP):
-        answered = await asking.reader.ask(_PATH, question.query)
+        answered = await asking.reader.ask(PATH, question.query)
         _check(question, answered, count)
     took: dict[str, list[float]] = defaultdict(list)
     for question in asking.in_time(islice(coming, _ASKED), least=_WARM_UP):
-        answered = await asking.reader.ask(_PATH, question.query)
+        answered = await asking.reader.ask(PATH, question.query)
         took[question.kind].append(answered.milliseconds)
     everything = spread([one for some in took.values() for one in some])
     kinds = {f"{kind} p95": percentile(some, 0.95) for kind, some in took.items()}

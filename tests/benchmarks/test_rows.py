@@ -18,7 +18,7 @@ def test_alone_it_measures_all_that_the_contract_has() -> None:
 def test_rows_of_one_set_of_tickets_are_measured_together() -> None:
     [row] = rows_of(chosen(["lists", "stats"]))
 
-    assert row.names == ("stats", "lists", "memory")
+    assert row.names == ("stats", "lists", "crowd", "memory")
 
 
 def test_rows_stand_in_the_order_of_the_contract() -> None:
