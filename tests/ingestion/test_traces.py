@@ -1,14 +1,11 @@
 """One trace from the request to the helpdesk's pages; batches, linked to whoever sent records."""
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from dev.engines import Engines
-from tests.cli.commands import ROOT
 from tests.ingestion.collector import Collector, Seen, collecting
 from tests.ingestion.desk import Desk, Layout, running_desk
 from tests.integration.pipeline import eventually, observed, tenant
@@ -17,15 +14,6 @@ pytestmark = [pytest.mark.services, pytest.mark.asyncio(loop_scope="module")]
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
-NOT_LOADED = """
-import sys
-import api.app, cli.api_server, notifications.notifier, projections.projector, streams.worker
-from infra.settings import Settings
-from infra.trace_export import traces_sent
-with traces_sent(Settings(_env_file=None), "worker"):
-    pass
-print(sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "google."))))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +90,3 @@ async def test_batches_are_linked_to_whoever_sent_their_records(
 
 async def _named(collector: Collector, service: str, name: str) -> list[Seen]:
     return collector.named(service, name)
-
-
-async def test_without_a_collector_nothing_of_it_is_loaded() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", NOT_LOADED],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-
-    assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
