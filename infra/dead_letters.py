@@ -11,6 +11,7 @@ from domain.topics import DEAD_LETTERS
 from infra import process_metrics
 from infra.kafka import Headers, Outgoing, Record
 from infra.publisher import Publisher
+from infra.turns import in_turns
 
 T = TypeVar("T")
 
@@ -43,19 +44,22 @@ def of_record(topic: str, record: Record, reason: str) -> DeadLetter:
     return DeadLetter(position, reason, record.key, value, record.headers, record.timestamp)
 
 
-def readable(
+async def readable(
     topic: str, slices: Mapping[int, Sequence[Record]], decode: Callable[[bytes | None], T]
 ) -> tuple[dict[int, list[T]], list[DeadLetter]]:
     """What each partition's records of a topic of ours hold, and dead letters for the others."""
     decoded: dict[int, list[T]] = {}
-    refused = []
+    refused: list[DeadLetter] = []
     for partition, records in slices.items():
         some = decoded.setdefault(partition, [])
-        for record in records:
+
+        def read(record: Record, some: list[T] = some) -> None:
             try:
                 some.append(decode(record.value))
             except UndecodableEventError as error:
                 refused.append(of_record(topic, record, error.reason))
+
+        await in_turns(records, read)
     return decoded, refused
 
 

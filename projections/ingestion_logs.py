@@ -40,7 +40,7 @@ class IngestionLogsStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Project and commit."""
-        audits, refused = dead_letters.readable(RUN_EVENTS, slices, decode_audit)
+        audits, refused = await dead_letters.readable(RUN_EVENTS, slices, decode_audit)
         await dead_letters.send(self._publisher, refused, self._partitions)
         moves = moves_behind(slices, checkpoints)
         async with transaction(await self._owners.session()) as session:

@@ -59,7 +59,7 @@ class TicketWriter:
 
         Runs are counted where one partition is folded alone, from its beginning on.
         """
-        decoded, _ = dead_letters.readable("", slices, decode)
+        decoded, _ = await dead_letters.readable("", slices, decode)
         wanted = {p: [r for r in some if self._is_wanted(r)] for p, some in decoded.items()}
         if len(slices) == 1 and {} in kept.values():
             self._applied = {}
@@ -124,7 +124,7 @@ class AuditWriter:
         self, generation: Generation, slices: Slices, _kept: Extras, session: Session, /
     ) -> Extras:
         """Insert what is not there; nothing is kept besides."""
-        decoded, _ = dead_letters.readable("", slices, decode_audit)
+        decoded, _ = await dead_letters.readable("", slices, decode_audit)
         wanted = {
             p: [audit for audit in some if self._tenant_id in (None, audit.tenant_id)]
             for p, some in decoded.items()

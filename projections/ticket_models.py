@@ -1,6 +1,7 @@
 """The documents that change events make: `tickets`, `ticket_history`, digests and roll-ups."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -13,17 +14,9 @@ from domain.roll_up_documents import delta_document
 from infra.digests import KeptDigests
 from infra.mongo import Mongo, Session
 from infra.read_models import Generation
+from infra.turns import in_turns
 
 _ENTRIES: Final = 500
-
-
-def fold_events(fold: TicketsFold, decoded: Mapping[int, Sequence[LogRecord]]) -> TicketsFold:
-    """Fold in the change events of each partition's records, and return the fold."""
-    for partition, records in decoded.items():
-        for record in records:
-            if isinstance(record, ChangeEvent):
-                fold.apply(record, partition)
-    return fold
 
 
 class TicketModels:
@@ -61,7 +54,9 @@ class TicketModels:
             tickets = self._mongo[generation.names[TICKETS]]
             found = tickets.find({"_id": {"$in": erased}}, session=session)
             fold.stored |= {d["_id"]: d for d in await found.to_list(None)}
-        fold_events(fold, decoded)
+        for partition, records in decoded.items():
+            events = (record for record in records if isinstance(record, ChangeEvent))
+            await in_turns(events, partial(fold.apply, partition=partition))
         fold.blank_batch()
         return fold
 

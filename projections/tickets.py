@@ -51,7 +51,7 @@ class TicketsStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Project, commit, and close the runs that are applied now."""
-        decoded, refused = dead_letters.readable(CHANGES, slices, decode)
+        decoded, refused = await dead_letters.readable(CHANGES, slices, decode)
         await dead_letters.send(self._publisher, refused, self._partitions)
         moves = moves_behind(slices, checkpoints)
         keys = keys_of(decoded)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from domain.cloudevents import RawRecord, Sighting, job_of, read_raw
 from domain.errors import RejectedRecordError
@@ -26,6 +27,7 @@ from infra.dead_letters import DeadLetter
 from infra.kafka import Outgoing, Record
 from infra.process_metrics import CLASSIFICATION_SECONDS
 from infra.publisher import Publisher
+from infra.turns import in_turns
 
 
 @dataclass
@@ -102,12 +104,9 @@ class ClassifierStep:
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:
         """Classify, publish, move on."""
-        begun = time.monotonic()
         batch = ClassifiedBatch()
         for records in slices.values():
-            for record in records:
-                classify_record(record, batch, self._classifier, self._partitions)
-        CLASSIFICATION_SECONDS.inc(time.monotonic() - begun)
+            await in_turns(records, partial(self._classify, batch))
         crash_points.reached("classified_batch")
         await dead_letters.send(self._publisher, batch.refused, self._partitions)
         await self._publisher.publish(CLASSIFIED, batch.records)
@@ -116,3 +115,8 @@ class ClassifierStep:
         await self._checkpoints.advance(moves)
         crash_points.reached("classified_checkpointed")
         return after(moves)
+
+    def _classify(self, batch: ClassifiedBatch, record: Record) -> None:
+        begun = time.monotonic()
+        classify_record(record, batch, self._classifier, self._partitions)
+        CLASSIFICATION_SECONDS.inc(time.monotonic() - begun)

@@ -21,11 +21,12 @@ from infra.page_store import store_patiently
 from infra.process_metrics import CRAWL_PAGES, CRAWL_ROWS
 from infra.publisher import Publisher
 from infra.retrying import in_transaction
-from infra.run_outbox import RunOutbox, page
+from infra.run_outbox import RunOutbox
 from infra.sightings import CrawlSightings
 from infra.stored_pages import StoredPage, position_fields, position_of
 from infra.tracing import span
 from streams.helpdesk import HelpdeskCalls, HelpdeskClient
+from streams.outflow import Outflow
 from streams.reconciliation import Reconciliation
 from streams.routing import CrawlPlace, route
 from streams.tenants import TenantRuns
@@ -102,7 +103,7 @@ class Crawler:
     async def _fetch_all(
         self, job: Document, calls: HelpdeskCalls, seen: Sightings, session: Session
     ) -> Position:
-        """Read and keep every page; the next one is on its way while one is kept."""
+        """Read and keep every page; that before goes out and the next comes meanwhile."""
         position = position_of(job)
         number = position.next_page
         if number is None:
@@ -110,17 +111,20 @@ class Crawler:
         published: list[str] = []
         fetching = asyncio.create_task(calls.page(number))
         try:
-            while number is not None:
-                fetched = await fetching
-                crash_points.reached("after_fetch")
-                marks = [mark for row in fetched.rows if seen.add(mark := row_mark(row))]
-                position = _onward(position, fetched, len(seen))
-                number = position.next_page
-                if number is not None:
-                    fetching = asyncio.create_task(calls.page(number))
-                with span("keep page", page=job["next_page"], rows=len(fetched.rows)):
-                    stored = await self._routed(job, fetched, position, marks)
-                    published = await self._keep(job, stored, published, session)
+            async with Outflow.open(self._outbox, job["_id"]) as outflow:
+                while number is not None:
+                    fetched = await fetching
+                    crash_points.reached("after_fetch")
+                    marks = [mark for row in fetched.rows if seen.add(mark := row_mark(row))]
+                    position = _onward(position, fetched, len(seen))
+                    number = position.next_page
+                    if number is not None:
+                        fetching = asyncio.create_task(calls.page(number))
+                    with span("keep page", page=job["next_page"], rows=len(fetched.rows)):
+                        stored = await self._routed(job, fetched, position, marks)
+                        await self._store(job, stored, published, session)
+                        published = await outflow.begin(stored)
+                published += await outflow.ended()
             await self._outbox.delete(published)
         finally:
             fetching.cancel()
@@ -146,23 +150,16 @@ class Crawler:
             marks=marks,
         )
 
-    async def _keep(
+    async def _store(
         self, job: Document, stored: StoredPage, published: list[str], session: Session
-    ) -> list[str]:
-        """Store one page, then publish it; return the outbox documents that are acknowledged."""
+    ) -> None:
+        """Store one page; forget the outbox documents that were published."""
         await store_patiently(self._claims, job, stored, published, session)
         crash_points.reached("page_stored")
         job |= {**position_fields(stored.position), "sequence": stored.sequence}
         job["pages_done"] += 1
         CRAWL_PAGES.inc()
         CRAWL_ROWS.inc(len(stored.rows))
-        if not stored.rows:
-            return []
-        documents = page(job["_id"], stored.sequence, stored.rows)
-        for document in documents:
-            await self._outbox.publish(document)
-        crash_points.reached("page_published")
-        return [str(document["_id"]) for document in documents]
 
 
 def _onward(position: Position, fetched: Page, distinct: int) -> Position:

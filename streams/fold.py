@@ -1,6 +1,6 @@
 """Folding one partition's batch: records in, states, change events and run counters out.  Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -70,11 +70,10 @@ class PartitionFold:
     events: list[FoldedEvent] = field(default_factory=list)
     refused: list[tuple[RunEnded, str]] = field(default_factory=list)
 
-    def apply(self, records: Iterable[ClassifiedRecord]) -> None:
-        """Fold `records` in, in order."""
-        for record in records:
-            if self._is_new(record.origin):
-                self._apply(record)
+    def apply(self, record: ClassifiedRecord) -> None:
+        """Fold one record in, the next of its partition; one that was applied changes nothing."""
+        if self._is_new(record.origin):
+            self._apply(record)
 
     def _is_new(self, origin: Origin | None) -> bool:
         if origin is None:

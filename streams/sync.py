@@ -27,6 +27,7 @@ from infra.log_reader import LogReader
 from infra.mongo import Document, Mongo, Session, transaction
 from infra.owners import Owners
 from infra.publisher import Publisher
+from infra.turns import in_turns
 from streams.change_outbox import ChangeOutbox, rows_of
 from streams.fold import PartitionFold
 from streams.log_memory import LOG_END, RAW_HIGH, LogMemory
@@ -86,7 +87,7 @@ class SyncStep:
     ) -> dict[int, Checkpoint]:
         """Fold, commit, publish."""
         session = await self._owners.session()
-        batches, refused = dead_letters.readable(CLASSIFIED, slices, decode_record)
+        batches, refused = await dead_letters.readable(CLASSIFIED, slices, decode_record)
         await dead_letters.send(self._publisher, refused, self._partitions)
         acknowledged = [id_ for p in slices for id_ in self._acknowledged[p]]
         async with transaction(session):
@@ -140,7 +141,7 @@ class SyncStep:
                 {j: c for j in runs[partition] if (c := counters.get(f"{j}:{partition}"))},
                 jobs,
             )
-            fold.apply(records)
+            await in_turns(records, fold.apply)
             folds.append(fold)
         return folds
 

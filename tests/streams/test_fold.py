@@ -37,7 +37,8 @@ def _fold(*batches: Sequence[ClassifiedRecord], jobs: Any = None) -> PartitionFo
         events, refused = fold.events, fold.refused
         fold = PartitionFold(3, dict(fold.raw_high), dict(fold.states), counters, fold.jobs)
         fold.events, fold.refused = events, refused
-        fold.apply(batch)
+        for record in batch:
+            fold.apply(record)
     return fold
 
 
