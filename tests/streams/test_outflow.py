@@ -1,4 +1,4 @@
-"""What pages of a crawl are stored goes out in their order, and all of it before a failed run ends."""
+"""Pages of a crawl go out in their order, and all of them before a failed run ends."""
 
 import itertools
 from collections.abc import AsyncIterator
