@@ -52,6 +52,14 @@ def from_consumer(record: "ConsumerRecord[Any, Any]") -> Record:
     )
 
 
+def contiguous(records: Sequence[Record]) -> Sequence[Record]:
+    """The run of records before the first gap; what lies in a gap must be looked up first."""
+    for index, record in enumerate(records):
+        if record.offset != records[0].offset + index:
+            return records[:index]
+    return records
+
+
 def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
     """A producer whose retries neither lose, double nor reorder (KIP-98)."""
     return AIOKafkaProducer(

@@ -1,7 +1,7 @@
 """A step of a stage, measured and traced: records, seconds and failures of its batches."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from aiokafka.errors import KafkaError
@@ -11,7 +11,7 @@ from domain.errors import DeskstreamError, FenceError
 from infra.checkpoints import Checkpoint
 from infra.kafka import Record
 from infra.process_metrics import BATCH_FAILURES, BATCHES, RECORDS
-from infra.stage import Step
+from infra.step import Step
 from infra.tracing import batch_span
 
 
@@ -26,6 +26,10 @@ class MeasuredStep:
         """As the step does."""
         with self._failures():
             return await self._step.open(partitions)
+
+    async def taken(self, checkpoints: Mapping[int, Checkpoint]) -> Collection[int]:
+        """As the step does."""
+        return await self._step.taken(checkpoints)
 
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]

@@ -3,7 +3,7 @@
 Without this a transaction left by `kill -9` blocks its documents for up to a minute.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
@@ -40,6 +40,13 @@ class Owners:
         wanted = list(partitions)
         await self.own(map(checkpoints.id_of, wanted))
         return await checkpoints.load(wanted)
+
+    async def taken(self, checkpoints: Mapping[int, Checkpoint]) -> set[int]:
+        """Those of the partitions whose owner is another session than the step's."""
+        mine = (await self.session()).session_id
+        partitions = {checkpoint.id: p for p, checkpoint in checkpoints.items()}
+        found = self._owners.find({"_id": {"$in": list(partitions)}})
+        return {partitions[owner["_id"]] async for owner in found if owner["session"] != mine}
 
     async def take(self, ids: Iterable[str], session: Session) -> None:
         """Note `session` as the owner of each id, and kill the sessions that it succeeds."""

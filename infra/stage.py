@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
+from typing import TypeAlias
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -13,30 +13,18 @@ from pymongo.errors import PyMongoError
 from domain.errors import FenceError, LogMismatchError, NewerEventError
 from infra.backoff import Backoff
 from infra.checkpoints import Checkpoint, Checkpoints
-from infra.kafka import Record
+from infra.kafka import Record, contiguous
 from infra.log_identity import objections
 from infra.log_reader import LogReader
 from infra.silence import Silence
+from infra.step import Step
+from infra.withdrawal import Withdrawal
 
 log = structlog.get_logger()
 
+Pending: TypeAlias = Mapping[int, Sequence[Record]]
+
 _CHUNK = 500
-
-
-class Step(Protocol):
-    """What a stage does with records that continue its checkpoints."""
-
-    async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
-        """Finish what a predecessor left on these partitions; return their checkpoints."""
-
-    async def advance(
-        self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
-    ) -> dict[int, Checkpoint]:
-        """Process each partition's records and move its checkpoint behind them.
-
-        Raises:
-            FenceError: somebody else moved a checkpoint; nothing was written.
-        """
 
 
 class Stage:
@@ -53,22 +41,25 @@ class Stage:
         self._reader = reader
         self._known: dict[int, Checkpoint] = {}
         self._silence = Silence(topic, reader)
+        self._withdrawal = Withdrawal()
         self._halted: dict[int, str] = {}
         self._unreadable: dict[int, str] = {}
         self._turn = asyncio.Lock()
 
     async def absorb(self, records: Sequence[Record]) -> None:
-        """Return when all of `records` are behind the checkpoint."""
+        """Return when all of `records` are behind the checkpoint, or left to somebody else."""
         by_partition = sorted(records, key=attrgetter("partition", "offset"))
         pending = {p: list(some) for p, some in groupby(by_partition, attrgetter("partition"))}
         async with self._turn:
-            await self._patiently(pending)
+            concerns = self._withdrawal.concerns
+            await self._patiently({p: some for p, some in pending.items() if not concerns(p)})
 
     async def positions(self, partitions: Iterable[int]) -> dict[int, int]:
         """The next offset of each partition that this stage may work on, freshly loaded."""
         wanted = list(partitions)
         async with self._turn:
             self._forget(wanted)
+            self._withdrawal.end(wanted)
             await self._patiently(dict.fromkeys(wanted, ()), only_open=True)
             return {p: self._known[p].next_offset for p in wanted if p in self._known}
 
@@ -77,8 +68,11 @@ class Stage:
         async with self._turn:
             for lost in set(self._known) - assigned:
                 del self._known[lost]
-            new = [p for p in assigned if p not in self._known]
+            concerns = self._withdrawal.concerns
+            new = [p for p in assigned if p not in self._known and not concerns(p)]
             await self._patiently(dict.fromkeys(new, ()), only_open=True)
+            # What came meanwhile is not delivered again.
+            await self._patiently(dict.fromkeys(self._withdrawal.ended(new), ()))
             try:
                 undelivered = await self._silence.undelivered(self._known)
             except KafkaError as error:
@@ -86,9 +80,7 @@ class Stage:
             else:
                 await self._patiently(dict.fromkeys(undelivered, ()))
 
-    async def _patiently(
-        self, pending: Mapping[int, Sequence[Record]], *, only_open: bool = False
-    ) -> None:
+    async def _patiently(self, pending: Pending, *, only_open: bool = False) -> None:
         backoff = Backoff()
         while pending:
             try:
@@ -104,10 +96,24 @@ class Stage:
                 log.info("fence_met", topic=self._topic, checkpoint=error.checkpoint)
             except (LogMismatchError, PyMongoError, KafkaError) as error:
                 log.warning("stage_delayed", topic=self._topic, reason=repr(error))
-            self._forget(pending)
+            pending = await self._left_to_us(pending)
             await backoff.sleep()
 
-    async def _halt_unreadable(self, pending: Mapping[int, Sequence[Record]], reason: str) -> None:
+    async def _left_to_us(self, pending: Pending) -> Pending:
+        """What to try again; partitions that somebody else has taken meanwhile are his."""
+        known = {p: self._known[p] for p in pending if p in self._known}
+        self._forget(pending)
+        try:
+            taken = await self._step.taken(known)
+        except PyMongoError as error:
+            log.warning("owners_unknown", topic=self._topic, reason=repr(error))
+            return pending
+        if taken:
+            log.info("partitions_left", topic=self._topic, partitions=sorted(taken))
+            self._withdrawal.begin(taken)
+        return {p: records for p, records in pending.items() if p not in taken}
+
+    async def _halt_unreadable(self, pending: Pending, reason: str) -> None:
         """Stand still where an event of a later release is, until a process of that one comes."""
         self._forget(pending)
         for partition, records in pending.items():
@@ -145,7 +151,7 @@ class Stage:
         self._halted[partition] = reason
         await self._checkpoints.halt(partition, reason)
 
-    async def _advance(self, pending: Mapping[int, Sequence[Record]]) -> None:
+    async def _advance(self, pending: Pending) -> None:
         """Feed the step, gaps first, until every pending record is behind its checkpoint."""
         while pending:
             slices = {}
@@ -172,7 +178,7 @@ class Stage:
     ) -> Sequence[Record]:
         """What follows `position`: `records`, unless the log holds something in between."""
         if records and records[0].offset == position:
-            return _contiguous(records)
+            return contiguous(records)
         stop = records[0].offset if records else None
         if stop is None:
             bounds = await self._reader.bounds(self._topic, [partition])
@@ -187,12 +193,4 @@ class Stage:
             log.info("records_fetched", topic=self._topic, partition=partition, **span)
             return missed
         # Only control and aborted records lie in between.
-        return _contiguous(records) if onward >= stop else []
-
-
-def _contiguous(records: Sequence[Record]) -> Sequence[Record]:
-    """The run of records before the first gap; what lies in a gap must be looked up first."""
-    for index, record in enumerate(records):
-        if record.offset != records[0].offset + index:
-            return records[:index]
-    return records
+        return contiguous(records) if onward >= stop else []

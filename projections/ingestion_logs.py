@@ -36,6 +36,10 @@ class IngestionLogsStep:
         """The checkpoints, with a predecessor's open transaction ended."""
         return await self._owners.open(self._checkpoints, partitions)
 
+    async def taken(self, checkpoints: Mapping[int, Checkpoint]) -> set[int]:
+        """Those that another session owns."""
+        return await self._owners.taken(checkpoints)
+
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:

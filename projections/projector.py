@@ -17,8 +17,9 @@ from infra.publisher import Publisher
 from infra.read_models import INGESTION_LOGS, TICKETS, ProjectionCheckpoints
 from infra.settings import Settings
 from infra.settlement import Settlement
-from infra.stage import Stage, Step
+from infra.stage import Stage
 from infra.startup import wait_for_engines
+from infra.step import Step
 from projections.dead_letters import DeadLettersStep
 from projections.ingestion_logs import IngestionLogsStep
 from projections.roll_up_merging import RollUpMerger

@@ -100,6 +100,10 @@ class ClassifierStep:
         """The checkpoints; a predecessor leaves nothing to finish."""
         return await self._checkpoints.load(partitions)
 
+    async def taken(self, _checkpoints: Mapping[int, Checkpoint]) -> tuple[int, ...]:
+        """None: without transactions that one could end, two may both go on, each by the fence."""
+        return ()
+
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:

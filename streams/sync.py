@@ -82,6 +82,10 @@ class SyncStep:
             self._log_ends.pop(partition, None)
         return await self._memory.learn(checkpoints, session)
 
+    async def taken(self, checkpoints: Mapping[int, Checkpoint]) -> set[int]:
+        """Those that another session owns."""
+        return await self._owners.taken(checkpoints)
+
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
     ) -> dict[int, Checkpoint]:

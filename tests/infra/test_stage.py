@@ -35,6 +35,9 @@ class World:
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
     unreadable: int | None = None
+    taken_partitions: set[int] = field(default_factory=set)
+    was_taken: bool = False
+    opened: int = 0
 
     async def create(self, starts: Mapping[int, int]) -> None:
         """The checkpoints' port."""
@@ -47,7 +50,14 @@ class World:
 
     async def open(self, partitions: Iterable[int]) -> dict[int, Checkpoint]:
         """The step's port."""
+        self.opened += 1
         return {p: self._checkpoint(p) for p in partitions}
+
+    async def taken(self, checkpoints: Mapping[int, Checkpoint]) -> set[int]:
+        """The step's port: what others took, they have for a moment."""
+        taken, self.taken_partitions = self.taken_partitions & checkpoints.keys(), set()
+        self.was_taken |= bool(taken)
+        return taken
 
     async def advance(
         self, slices: Mapping[int, Sequence[Record]], checkpoints: Mapping[int, Checkpoint]
@@ -61,6 +71,9 @@ class World:
         fault = self.faults.pop() if self.faults else ""
         if fault == "down":
             raise AutoReconnect("down")
+        if fault == "taken":
+            self.taken_partitions = set(slices)
+            raise AutoReconnect("the transaction was ended by somebody else")
         stale = any(checkpoints[p].next_offset != self.next_offset[p] for p in slices)
         if fault == "fenced" or stale:
             raise FenceError("checkpoint")
@@ -109,6 +122,7 @@ def _hurried(chunk: int = 500) -> Iterator[None]:
         patch.setattr("infra.stage.Backoff", partial(Backoff, RetryPolicy(0.0, 0.0)))
         patch.setattr("infra.stage._CHUNK", chunk)
         patch.setattr("infra.silence._SECONDS", -1.0)
+        patch.setattr("infra.withdrawal._SECONDS", -1.0)
         yield
 
 
@@ -139,7 +153,7 @@ def _runs(draw: st.DrawFn) -> tuple[Log, list[tuple[str, Any]], list[str], int]:
         st.tuples(st.just("outage"), st.integers(1, 3)),
         st.tuples(st.just("restart"), st.none()),
     )
-    faults = st.lists(st.sampled_from(["", "", "down", "fenced", "unanswered", "stolen"]))
+    faults = st.lists(st.sampled_from(["", "", "down", "fenced", "unanswered", "stolen", "taken"]))
     return log, draw(st.lists(step, max_size=10)), draw(faults), draw(st.integers(1, 4))
 
 
@@ -151,11 +165,15 @@ async def _live(log: Log, steps: list[tuple[str, Any]], faults: list[str]) -> Wo
             case "absorb":
                 await stage.absorb(what)
                 for record in what:
-                    assert world.next_offset[record.partition] > record.offset
+                    if not world.was_taken:
+                        assert world.next_offset[record.partition] > record.offset
             case "tend":
                 while log.failures and what:
                     await stage.tend(what)  # without Kafka, silence stays unexplained
-                await stage.tend(what)
+                world.was_taken = True
+                while world.was_taken:  # what was left is found by the next
+                    world.was_taken = False
+                    await stage.tend(what)
                 for partition in what:
                     assert log.records[partition] == world.seen.get(partition, [])
             case "positions":
@@ -247,6 +265,44 @@ async def test_without_kafka_nobody_calls_silence_a_loss() -> None:
     assert _offsets(world) == []
 
     await stage.tend({0})
+    assert _offsets(world) == [0, 1]
+
+
+async def test_what_somebody_took_is_left_to_him_and_caught_up_if_it_stays_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two who each end the other's transactions would both get nowhere."""
+    monkeypatch.setattr("infra.withdrawal._SECONDS", 1000.0)
+    world = World()
+    stage = _stage(world, _log(6, 6))
+    await stage.absorb([_record(0, 0), _record(1, 0)])
+    world.faults, world.taken_partitions = ["down"], {0}
+
+    await stage.absorb([_record(0, 1), _record(1, 1)])
+    opened = world.opened
+    await stage.absorb([_record(0, 2), _record(1, 2)])
+    await stage.tend({0, 1})
+    assert (_offsets(world, 0), _offsets(world, 1)) == ([0], [0, 1, 2, 3, 4, 5])
+    assert world.opened == opened
+
+    monkeypatch.setattr("infra.withdrawal.monotonic", lambda: float("inf"))
+    await stage.tend({0, 1})
+    assert _offsets(world, 0) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_whoever_is_given_a_partition_takes_it_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infra.withdrawal._SECONDS", 1000.0)
+    world = World()
+    stage = _stage(world, _log(6))
+    await stage.absorb([_record(0, 0)])
+    world.faults, world.taken_partitions = ["down"], {0}
+    await stage.absorb([_record(0, 1)])
+
+    assert await stage.positions({0}) == {0: 1}
+    await stage.absorb([_record(0, 1)])
+
     assert _offsets(world) == [0, 1]
 
 

@@ -16,7 +16,8 @@ from infra.publisher import Publisher
 from infra.read_models import INGESTION_LOGS, TICKETS, ProjectionCheckpoints
 from infra.settings import Settings
 from infra.settlement import Settlement
-from infra.stage import Stage, Step
+from infra.stage import Stage
+from infra.step import Step
 from projections.differences import Report
 from projections.ingestion_logs import IngestionLogsStep
 from projections.subjects import live_subject
