@@ -168,12 +168,7 @@ async def _live(log: Log, steps: list[tuple[str, Any]], faults: list[str]) -> Wo
                     if not world.was_taken:
                         assert world.next_offset[record.partition] > record.offset
             case "tend":
-                while log.failures and what:
-                    await stage.tend(what)  # without Kafka, silence stays unexplained
-                world.was_taken = True
-                while world.was_taken:  # what was left is found by the next
-                    world.was_taken = False
-                    await stage.tend(what)
+                await _tended(stage, world, log, what)
                 for partition in what:
                     assert log.records[partition] == world.seen.get(partition, [])
             case "positions":
@@ -183,6 +178,14 @@ async def _live(log: Log, steps: list[tuple[str, Any]], faults: list[str]) -> Wo
             case _:
                 stage = _stage(world, log)
     return world
+
+
+async def _tended(stage: Stage, world: World, log: Log, partitions: set[int]) -> None:
+    """Tended as often as it takes: without Kafka, silence stays unexplained."""
+    world.was_taken = True
+    while partitions and (log.failures or world.was_taken):
+        world.was_taken = False
+        await stage.tend(partitions)
 
 
 @given(_runs())
