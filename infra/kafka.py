@@ -16,9 +16,13 @@ log = structlog.get_logger()
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
-SESSION_TIMEOUT_MS: Final = 10_000
-HEARTBEAT_MS: Final = 3_000
+SESSION_TIMEOUT_MS: Final = 6_000  # the shortest that brokers allow unless told otherwise
+HEARTBEAT_MS: Final = 2_000
+REBALANCE_TIMEOUT_MS: Final = 10_000  # Faust empties its buffers before it joins
 REQUEST_TIMEOUT_MS: Final = 15_000
+# A consumer has one request on its way to a broker, for the partitions that it had read empty just
+# then, perhaps a single one.  While that waits for records, nothing of the others is fetched.
+FETCH_WAIT_MS: Final = 50
 _STOP_SECONDS: Final = 4.0
 _CANCEL_SECONDS: Final = 0.5
 LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
@@ -87,7 +91,7 @@ def plain_consumer(settings: Settings, partition_bytes: int = LARGEST_REQUEST) -
         auto_offset_reset="none",
         isolation_level="read_committed",
         max_partition_fetch_bytes=partition_bytes,
-        fetch_max_wait_ms=50,  # a broker answers one request of a connection at a time
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
@@ -137,9 +141,9 @@ def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",  # until the seek; what is known is skipped, a gap looked up
         isolation_level="read_committed",
         max_partition_fetch_bytes=LARGEST_REQUEST,
-        fetch_max_wait_ms=250,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
-        rebalance_timeout_ms=SESSION_TIMEOUT_MS,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )

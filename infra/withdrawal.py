@@ -6,7 +6,7 @@ from typing import Final
 
 # Longer than Kafka needs to tell a consumer, with its next heartbeat, that a partition is no
 # longer its own.
-_SECONDS: Final = 4.0
+_SECONDS: Final = 3.0
 
 
 class Withdrawal:

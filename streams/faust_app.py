@@ -8,14 +8,18 @@ from typing import Any, Final, TypeAlias
 import faust
 import structlog
 from faust.auth import SASLCredentials, SSLCredentials
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from mode.threads import WorkerThread
 
 from domain.topics import CLASSIFIED, COMMANDS, RAW
 from infra.header_names import read_any_name
-from infra.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS, Record
+from infra.kafka import (
+    HEARTBEAT_MS,
+    REBALANCE_TIMEOUT_MS,
+    SESSION_TIMEOUT_MS,
+    Record,
+)
 from infra.kafka_security import client_security
 from infra.settings import Settings
+from streams.faust_consumer import CommittedTransport
 
 log = structlog.get_logger()
 
@@ -24,63 +28,7 @@ FaustApp: TypeAlias = Any  # the library is untyped
 
 _BATCH: Final = 1000
 _WITHIN_SECONDS: Final = 0.03
-_THREAD_SECONDS: Final = 1.0
 _LARGEST_FETCH: Final = 2 * 1024 * 1024
-
-
-class _EndingThread(WorkerThread):  # type: ignore[misc]
-    """The thread of a consumer.
-
-    Whoever stops it waits for it, and blocks the event loop: so it is given a moment, and then the
-    loop that it runs is stopped under it.
-    """
-
-    def __init__(self, service: Any, **options: Any) -> None:  # noqa: ANN401 (untyped library)
-        super().__init__(service, **options)
-        self.daemon = True
-
-    def run(self) -> None:
-        try:
-            super().run()
-        except RuntimeError as error:  # what a loop that was stopped raises
-            log.warning("consumer_abandoned", reason=str(error))
-
-    def stop(self) -> None:
-        if not self.is_stopped.wait(_THREAD_SECONDS):
-            self.abandon()
-            self.is_stopped.wait(_THREAD_SECONDS)
-
-    def abandon(self) -> None:
-        """End the thread wherever it is: what it waits for may never come (aiokafka issue 773)."""
-        loop = self.service.thread_loop
-        if loop.is_running():
-            loop.call_soon_threadsafe(loop.stop)
-
-
-class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust reads uncommitted records unless it writes transactions; we must not."""
-
-    Worker = _EndingThread
-
-    def _create_worker_consumer(self, transport: Any) -> Any:  # noqa: ANN401 (untyped library)
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-
-class _CommittedConsumer(Consumer):  # type: ignore[misc]
-    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
-
-    def abandon(self) -> None:
-        """Wait no more: neither for records that no agent will acknowledge, nor for the thread."""
-        self._unacked_messages.clear()
-        if self._thread._thread is not None:
-            self._thread._thread.abandon()
-
-
-class _CommittedTransport(Transport):  # type: ignore[misc]
-    Consumer = _CommittedConsumer
 
 
 def create_faust_app(
@@ -102,7 +50,7 @@ def create_faust_app(
         broker_session_timeout=SESSION_TIMEOUT_MS / 1000,
         broker_heartbeat_interval=HEARTBEAT_MS / 1000,
         broker_request_timeout=30.0,
-        broker_rebalance_timeout=SESSION_TIMEOUT_MS / 1000,
+        broker_rebalance_timeout=REBALANCE_TIMEOUT_MS / 1000,
         broker_commit_interval=1.0,
         broker_max_poll_records=_BATCH,
         consumer_max_fetch_size=_LARGEST_FETCH,
@@ -111,7 +59,7 @@ def create_faust_app(
         stream_buffer_maxsize=4 * _BATCH,
         loghandlers=[],
     )
-    app.transport = _CommittedTransport(app.conf.broker, app, app.loop)
+    app.transport = CommittedTransport(app.conf.broker, app, app.loop)
 
     def bytes_of(name: str) -> Any:  # noqa: ANN401 (untyped library)
         return app.topic(

@@ -39,7 +39,7 @@ def main() -> None:
     crash_points.watch(_watcher(os.environ["FAULT_TRACE"], os.environ.get("FAULT_CRASH_AT", "")))
     if bug := os.environ.get("FAULT_PLANTED"):
         planted.BUGS[bug]()
-    _shorten_sessions(round(1000 * float(os.environ.get("FAULT_SESSION_SECONDS", "10"))))
+    _shorten_sessions(round(1000 * float(os.environ.get("FAULT_SESSION_SECONDS", "6"))))
     if sys.argv[1] in COMMANDS:
         COMMANDS[sys.argv[1]]()
         return
