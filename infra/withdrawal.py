@@ -13,9 +13,9 @@ class Withdrawal:
     """Which partitions a stage leaves to whoever took them.
 
     After a rebalance, or when a process that stood still goes on, two stages may take a partition
-    for their own.  If each ended the other's transaction at once, none would commit any: they were
-    seen to fight for 20 s.  Whoever comes last has it, and the other waits.  By the end of that
-    Kafka has told one of them; if it was the one who took it, the other finds it still its own.
+    for their own, and opening one ends the other's transaction: two were seen to do so to each
+    other for 20 s.  Whoever comes last has it, and the other waits.  By the end of that Kafka has
+    told one of them; if it was the one who took it, the other finds it still its own.
     """
 
     def __init__(self) -> None:

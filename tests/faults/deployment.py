@@ -137,13 +137,6 @@ class Deployment:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def count(self, *said: str) -> int:
-        """How many lines of all logs say one of these things."""
-        lines = (
-            line for p in self._started for line in p.log.read_text("utf-8", "replace").splitlines()
-        )
-        return sum(any(words in line for words in said) for line in lines)
-
     def logs(self) -> str:
         """The last lines of every process, for the report of a failed test."""
         return "\n".join(process.tail() for process in self._started)

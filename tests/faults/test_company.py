@@ -14,8 +14,6 @@ from tests.faults.scenario import Scenario, scenario
 from tests.integration.pipeline import eventually
 
 SEED = 11
-# Each of the eight stages that meet another takes over once, and is taken over once.
-_MOST_ENDED = 16
 STOPPED = 14.0  # longer than a session of the consumer group, so that others take over
 
 
@@ -50,9 +48,7 @@ async def _stalled(settings: Settings, directory: Path, *, rate: int, stopped: f
         wrong = await running.wrong(records)
         assert all(process.is_alive for process in first), running.deployment.logs()
         assert not wrong, f"{len(wrong)}: {wrong[:10]}\n{running.deployment.logs()}"
-        ended = running.deployment.count("has been aborted", "does not match any in-progress")
-        print(f"\nstalled: {dict(running.kills)}; transactions ended by others: {ended}")
-        assert ended <= _MOST_ENDED, running.deployment.logs()
+        print(f"\nstalled: {dict(running.kills)}")
 
 
 @pytest.mark.faults
