@@ -7,7 +7,6 @@ import pytest
 
 from domain.topics import CHANGES
 from infra.jobs import jobs_of
-from infra.kafka import Record
 from infra.log_reader import LogReader
 from infra.mongo import Mongo
 from infra.read_models import TICKETS, ProjectionCheckpoints
