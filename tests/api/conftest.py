@@ -14,6 +14,7 @@ from infra.mongo import Mongo
 from infra.settings import Settings
 from infra.topic_admin import TopicAdmin
 from tests.api.crawls import Crawl
+from tests.api.tally import lines
 
 
 @asynccontextmanager
@@ -106,3 +107,9 @@ async def helpdesk(settings: Settings) -> AsyncIterator[tuple[Helpdesk, Settings
 def crawl(mongo: Mongo, settings: Settings) -> Crawl:
     """A crawl to be driven by hand."""
     return Crawl(mongo, settings)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the walks came to; run them without `-n` for it."""
+    for line in lines():
+        terminalreporter.write_line(line)

@@ -23,6 +23,7 @@ from infra.settings import Settings
 from tests.api.access import INVENTED, MINE, NOBODY, SECRET, THEIRS, Route, belongings, fill, routes
 from tests.api.conftest import serving
 from tests.api.documents import store, ticket
+from tests.api.tally import note
 from tests.integration.pipeline import eventually
 
 ROUTES = list(routes(create_app(Settings(_env_file=None))))
@@ -74,7 +75,9 @@ class Door:
 
     async def ask(self, route: Route, url: str, key: str | None) -> httpx.Response:
         headers = {} if key is None else bearing(key)
-        return await self.api.request(route.method, url, headers=headers)
+        answer = await self.api.request(route.method, url, headers=headers)
+        note("keys that are not good for it, or for another tenant", answer.status_code)
+        return answer
 
 
 @pytest.fixture
