@@ -75,5 +75,5 @@ def test_a_key_opens_its_tenant_no_other_and_nothing_once_revoked(
     [mine] = [k for k in locked.json("keys", "list")["keys"] if k["tenant_id"] == TENANT]
     locked.run("keys", "revoke", mine["id"])
     page.goto(f"{watched.url}/{EVERYTHING}")
-    expect(page.locator("#key-reason")).to_contain_text("the key", timeout=30_000)
+    expect(page.locator("#key-reason")).to_contain_text("was revoked", timeout=30_000)
     expect(page.locator("#figures .tile")).to_have_count(0)
