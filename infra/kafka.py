@@ -27,6 +27,9 @@ _STOP_SECONDS: Final = 4.0
 _CANCEL_SECONDS: Final = 0.5
 LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
 _BATCH_BYTES: Final = 768 * 1024
+_FETCH_BYTES: Final = (
+    1024 * 1024
+)  # of a partition at once; a batch that is larger comes alone (KIP-74)
 
 
 class Record(NamedTuple):
@@ -140,7 +143,7 @@ def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # until the seek; what is known is skipped, a gap looked up
         isolation_level="read_committed",
-        max_partition_fetch_bytes=LARGEST_REQUEST,
+        max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=FETCH_WAIT_MS,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
