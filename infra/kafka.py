@@ -23,6 +23,9 @@ REQUEST_TIMEOUT_MS: Final = 15_000
 # A consumer has one request on its way to a broker, for the partitions that it had read empty just
 # then, perhaps a single one.  While that waits for records, nothing of the others is fetched.
 FETCH_WAIT_MS: Final = 50
+# A broker that has just started may know no topics yet.  A leader who learns that shares nothing out,
+# and without errors nobody asks again before this time is over; with the default, 5 minutes.
+METADATA_AGE_MS: Final = 5_000
 _STOP_SECONDS: Final = 4.0
 _CANCEL_SECONDS: Final = 0.5
 LARGEST_REQUEST: Final = 4 * 1024 * 1024 + 64 * 1024
@@ -145,6 +148,7 @@ def group_consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=FETCH_WAIT_MS,
+        metadata_max_age_ms=METADATA_AGE_MS,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,

@@ -13,6 +13,7 @@ from domain.topics import CLASSIFIED, COMMANDS, RAW
 from infra.header_names import read_any_name
 from infra.kafka import (
     HEARTBEAT_MS,
+    METADATA_AGE_MS,
     REBALANCE_TIMEOUT_MS,
     SESSION_TIMEOUT_MS,
     Record,
@@ -55,6 +56,7 @@ def create_faust_app(
         broker_max_poll_records=_BATCH,
         consumer_max_fetch_size=_LARGEST_FETCH,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
         stream_wait_empty=True,
         stream_buffer_maxsize=4 * _BATCH,
         loghandlers=[],
