@@ -23,8 +23,8 @@ REQUEST_TIMEOUT_MS: Final = 15_000
 # A consumer has one request on its way to a broker, for the partitions that it had read empty just
 # then, perhaps a single one.  While that waits for records, nothing of the others is fetched.
 FETCH_WAIT_MS: Final = 50
-# A broker that has just started may know no topics yet.  A leader who learns that shares nothing out,
-# and without errors nobody asks again before this time is over; with the default, 5 minutes.
+# A broker that has just started may know no topics yet.  A leader who learns that shares nothing
+# out, and without errors nobody asks again before this is over; by default, 5 minutes.
 METADATA_AGE_MS: Final = 5_000
 _STOP_SECONDS: Final = 4.0
 _CANCEL_SECONDS: Final = 0.5
