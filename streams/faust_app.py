@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import faust
-import structlog
 from faust.auth import SASLCredentials, SSLCredentials
 
 from domain.topics import CLASSIFIED, COMMANDS, RAW
@@ -21,8 +20,6 @@ from infra.kafka import (
 from infra.kafka_security import client_security
 from infra.settings import Settings
 from streams.faust_consumer import CommittedTransport
-
-log = structlog.get_logger()
 
 Absorb: TypeAlias = Callable[[Sequence[Record]], Awaitable[None]]
 FaustApp: TypeAlias = Any  # the library is untyped

@@ -57,8 +57,8 @@ class _CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         self,
         consumer: Any,  # noqa: ANN401 (untyped library)
         active_partitions: Any,  # noqa: ANN401
-        timeout: float | None = None,
-        max_records: int = 1000,
+        timeout: float | None,
+        max_records: int,
     ) -> dict[Any, list[Any]]:
         """A share of each partition that has something.
 
