@@ -182,10 +182,11 @@ async def _live(log: Log, steps: list[tuple[str, Any]], faults: list[str]) -> Wo
 
 async def _tended(stage: Stage, world: World, log: Log, partitions: set[int]) -> None:
     """Tended as often as it takes: without Kafka, silence stays unexplained."""
-    world.was_taken = True
-    while partitions and (log.failures or world.was_taken):
-        world.was_taken = False
+    disturbed = True
+    while disturbed:
+        disturbed, world.was_taken = bool(partitions and log.failures), False
         await stage.tend(partitions)
+        disturbed |= world.was_taken
 
 
 @given(_runs())
